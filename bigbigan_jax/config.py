@@ -1,0 +1,201 @@
+"""The configuration: every field with its default, and the check that a configuration is whole.
+
+A file in `configs/` takes `default_config()` and changes what differs. The default is the
+released ResNet-50 model of the paper (arXiv 1907.02544, Table 1, "ResNet ↑E LR").
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from bigbigan_jax.data import AUGMENTATIONS
+from bigbigan_jax.models.discriminator import TERMS
+from bigbigan_jax.models.encoder import HEADS, TRUNKS
+from bigbigan_jax.models.generator import MULTIPLIERS, z_chunks
+
+FAMILIES = ("bigbigan",)
+PRIORS = ("normal", "uniform")
+DTYPES = ("float32", "bfloat16")
+SCORES = ("labels",)
+
+
+class ConfigError(ValueError):
+    """A field of the configuration is unknown, missing or wrong; the message is one line."""
+
+
+def default_config() -> ConfigDict:
+    """The released ResNet-50 model, at the paper's batch size and length."""
+    config = ConfigDict()
+    config.family = "bigbigan"
+    config.seed = 0
+    config.steps = 500_000
+    config.batch_size = 2048  # over all devices of all hosts
+
+    config.model = ConfigDict()
+    config.model.image_size = 128  # of G and D
+    config.model.image_channels = 3
+    config.model.z_dim = 120
+    config.model.prior = "normal"  # or "uniform", with a deterministic encoder
+    config.model.terms = ("x", "z", "xz")  # of the objective
+    config.model.dtype = "bfloat16"  # of the computation; weights are float32
+    config.model.generator = ConfigDict({"channels": 96, "embedding_dim": 128})
+    config.model.discriminator = ConfigDict({"channels": 96, "mlp_width": 2048})
+    config.model.encoder = ConfigDict()
+    config.model.encoder.trunk = "resnet50"  # "none" for a plain unconditional BigGAN
+    config.model.encoder.width = 1.0
+    config.model.encoder.image_size = 256  # image_size times 1, 2 or 4
+    config.model.encoder.head = "stochastic"  # or "deterministic"
+    config.model.encoder.head_width = 4096
+
+    config.training = ConfigDict()
+    config.training.d_steps = 2  # D updates a step, each on a fresh batch
+    config.training.learning_rate = ConfigDict(
+        {"discriminator": 2e-4, "generator": 5e-5, "encoder": 5e-4}
+    )
+    config.training.adam_b2 = 0.999
+    config.training.adam_eps = 1e-8
+    config.training.ema_decay = 0.9999  # of the weights of G and E used in evaluation
+    config.training.max_skipped_in_a_row = 100  # non-finite steps before the run gives up
+
+    config.data = ConfigDict()
+    config.data.name = "imagenet2012"  # "digits", or any TFDS name
+    config.data.split = "train"
+    config.data.eval_split = "validation"  # for reconstruction sheets and scores; "" for none
+    config.data.data_dir = ""  # "" for TFDS's default
+    config.data.augmentation = "resnet"
+    config.data.workers = 16  # processes a host; 0 for threads of the main process
+
+    config.checkpoint = ConfigDict()
+    config.checkpoint.every = 1000
+    config.checkpoint.keep_last = 3
+    config.checkpoint.keep_every = 50_000  # kept for good; 0 for none
+    config.checkpoint.best_metric = ""  # a metric whose best checkpoint is kept; "" for none
+    config.checkpoint.best_mode = "min"  # or "max"
+
+    config.log = ConfigDict()
+    config.log.every = 100
+    config.log.monitor_every = 1000  # metrics that need forward passes of their own
+    config.log.sheets_every = 5000
+
+    config.scores = ()  # taken and printed at the end: "labels"
+    return config.lock()
+
+
+def validate(config: ConfigDict) -> None:
+    """Checks a configuration before anything is built.
+
+    Raises:
+      ConfigError: names the field, what it holds and what would be right.
+    """
+    _check_fields(config.to_dict(), default_config().to_dict())
+    _check_choices(config)
+    _check_ranges(config)
+    _check_model(config.model)
+
+
+def _check_fields(config: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> None:
+    for name in config.keys() - known.keys():
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(known)}"
+        raise ConfigError(f"config.{prefix}{name} is not a field; {hint}")
+    for name, default in known.items():
+        if name not in config:
+            raise ConfigError(f"config.{prefix}{name} is missing; the default is {default!r}")
+        value = config[name]
+        if isinstance(default, Mapping) and isinstance(value, Mapping):
+            _check_fields(value, default, f"{prefix}{name}.")
+            continue
+        kinds = {float: (int, float), tuple: (tuple, list)}.get(type(default), type(default))
+        if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
+            raise ConfigError(
+                f"config.{prefix}{name} is {value!r}; it must be of type "
+                f"{type(default).__name__}, such as {default!r}"
+            )
+
+
+def _check_choices(config: ConfigDict) -> None:
+    model = config.model
+    choices = {
+        "family": (config.family, FAMILIES),
+        "model.image_size": (model.image_size, tuple(MULTIPLIERS)),
+        "model.image_channels": (model.image_channels, (1, 3)),
+        "model.prior": (model.prior, PRIORS),
+        "model.dtype": (model.dtype, DTYPES),
+        "model.encoder.trunk": (model.encoder.trunk, ("none", *TRUNKS)),
+        "model.encoder.head": (model.encoder.head, HEADS),
+        "data.augmentation": (config.data.augmentation, tuple(AUGMENTATIONS)),
+        "checkpoint.best_mode": (config.checkpoint.best_mode, ("min", "max")),
+    }
+    choices |= {f"model.terms[{i}]": (term, TERMS) for i, term in enumerate(model.terms)}
+    choices |= {f"scores[{i}]": (score, SCORES) for i, score in enumerate(config.scores)}
+    for field, (value, allowed) in choices.items():
+        if value not in allowed:
+            listed = ", ".join(map(repr, allowed))
+            raise ConfigError(f"config.{field} is {value!r}; it must be one of {listed}")
+    if not model.terms or len(set(model.terms)) < len(model.terms):
+        raise ConfigError(
+            f"config.model.terms is {model.terms!r}; it must name each term in play once, "
+            f"out of {', '.join(TERMS)}"
+        )
+
+
+def _check_ranges(config: ConfigDict) -> None:
+    positive = ("steps", "batch_size", "model.z_dim", "model.encoder.width")
+    positive += tuple(f"model.generator.{name}" for name in config.model.generator)
+    positive += tuple(f"model.discriminator.{name}" for name in config.model.discriminator)
+    positive += ("model.encoder.head_width", "training.d_steps", "training.adam_eps")
+    positive += tuple(f"training.learning_rate.{name}" for name in config.training.learning_rate)
+    positive += ("training.max_skipped_in_a_row", "checkpoint.every", "checkpoint.keep_last")
+    positive += tuple(f"log.{name}" for name in config.log)
+    flat = dict(_flatten(config.to_dict()))
+    for field in positive:
+        if not flat[field] > 0:
+            raise ConfigError(f"config.{field} is {flat[field]!r}; it must be positive")
+    for field in ("data.workers", "checkpoint.keep_every", "seed"):
+        if flat[field] < 0:
+            raise ConfigError(f"config.{field} is {flat[field]!r}; it must not be negative")
+    for field in ("training.adam_b2", "training.ema_decay"):
+        if not 0 <= flat[field] < 1:
+            raise ConfigError(f"config.{field} is {flat[field]!r}; it must be in [0, 1)")
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = ""):
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _check_model(model: ConfigDict) -> None:
+    encoder = model.encoder
+    chunks = z_chunks(model.image_size)
+    if model.z_dim % chunks:
+        raise ConfigError(
+            f"config.model.z_dim is {model.z_dim}; at {model.image_size} px G splits z into "
+            f"{chunks} equal chunks, so it must be a multiple of {chunks}"
+        )
+    if encoder.trunk == "none":
+        if tuple(model.terms) != ("x",):
+            raise ConfigError(
+                f"config.model.terms is {model.terms!r}; without an encoder "
+                "(model.encoder.trunk='none') it must be ('x',)"
+            )
+        return
+    if encoder.image_size not in [model.image_size * factor for factor in (1, 2, 4)]:
+        raise ConfigError(
+            f"config.model.encoder.image_size is {encoder.image_size}; it must be 1, 2 or 4 times "
+            f"model.image_size, {model.image_size}"
+        )
+    if TRUNKS[encoder.trunk]["imagenet_stem"] and encoder.image_size < 32:
+        raise ConfigError(
+            f"config.model.encoder.trunk is {encoder.trunk!r}, whose stem needs images of 32 px or "
+            f"more; for {encoder.image_size} px use 'resnet18'"
+        )
+    if model.prior == "uniform" and encoder.head != "deterministic":
+        raise ConfigError(
+            f"config.model.encoder.head is {encoder.head!r}; under the uniform prior it must be "
+            "'deterministic'"
+        )

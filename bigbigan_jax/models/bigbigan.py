@@ -1,0 +1,103 @@
+"""The three networks of BigBiGAN together, and what one does with them after training.
+
+Images enter at the encoder's resolution. D and G work at G's resolution, so D sees its images
+average-pooled (arXiv 1907.02544, section 3: 256 px for E, 128 px for D).
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from bigbigan_jax.models.discriminator import Discriminator
+from bigbigan_jax.models.encoder import Encoder, Encoding
+from bigbigan_jax.models.generator import Generator
+
+# {"generator": {"params": …, "batch_stats": …, "spectral": …}, "encoder": …}
+Variables = Mapping[str, Mapping[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """G, E and D, and the prior of z.
+
+    Attributes:
+      generator: G.
+      discriminator: D.
+      encoder: E; None makes a plain unconditional BigGAN.
+      encoder_size: side of the images that E sees: G's times 1, 2 or 4.
+      image_channels: 1 or 3.
+      z_dim: size of the latent.
+      prior: "normal" for N(0, I), "uniform" for U(-1, 1).
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    encoder: Encoder | None
+    encoder_size: int
+    image_channels: int
+    z_dim: int
+    prior: str
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images that training reads."""
+        return self.encoder_size if self.encoder else self.generator.image_size
+
+    def sample_z(self, key: jax.Array, count: int) -> jax.Array:
+        """Draws z ~ P_z: [count, z_dim] float32."""
+        if self.prior == "uniform":
+            return jax.random.uniform(key, (count, self.z_dim), minval=-1.0)
+        return jax.random.normal(key, (count, self.z_dim))
+
+    def pool_for_discriminator(self, x: jax.Array) -> jax.Array:
+        """Images of the size that training reads, average-pooled to G's resolution."""
+        factor = x.shape[1] // self.generator.image_size
+        return nn.avg_pool(x, (factor, factor), (factor, factor)) if factor > 1 else x
+
+    def resize_for_encoder(self, x: jax.Array) -> jax.Array:
+        """Images of G's resolution, resized bilinearly to the encoder's (a decision)."""
+        size = self.encoder_size
+        return jax.image.resize(x, (len(x), size, size, x.shape[-1]), "bilinear")
+
+    def generate(self, variables: Variables, z: jax.Array) -> jax.Array:
+        """G(z) by the statistics in `variables`: [B, image_size, image_size, C] in [-1, 1]."""
+        return self.generator.apply(variables["generator"], z, train=False).astype(jnp.float32)
+
+    def encode(self, variables: Variables, x: jax.Array) -> Encoding:
+        """E(x) by the statistics in `variables`, for x [B, encoder_size, encoder_size, C]."""
+        return self.encoder.apply(variables["encoder"], x, train=False)
+
+    def reconstruct(self, variables: Variables, x: jax.Array) -> jax.Array:
+        """G(μ(x)), μ being the mean of E(x): [B, image_size, image_size, C] in [-1, 1]."""
+        return self.generate(variables, self.encode(variables, x).z_mean)
+
+
+def build_networks(model: Mapping[str, Any]) -> Networks:
+    """The networks that the section `model` of a configuration describes.
+
+    Args:
+      model: as in `bigbigan_jax.config.default_config`, already validated.
+    """
+    dtype = jnp.dtype(model["dtype"])
+    sizes = {"image_size": model["image_size"], "dtype": dtype}
+    encoder = dict(model["encoder"])
+    encoder_size = encoder.pop("image_size")
+    return Networks(
+        generator=Generator(
+            **sizes, **model["generator"], image_channels=model["image_channels"]
+        ),
+        discriminator=Discriminator(
+            **sizes, **model["discriminator"], terms=tuple(model["terms"])
+        ),
+        encoder=None
+        if encoder["trunk"] == "none"
+        else Encoder(**encoder, z_dim=model["z_dim"], prior=model["prior"], dtype=dtype),
+        encoder_size=encoder_size,
+        image_channels=model["image_channels"],
+        z_dim=model["z_dim"],
+        prior=model["prior"],
+    )

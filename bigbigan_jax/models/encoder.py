@@ -1,0 +1,86 @@
+"""The encoder E (arXiv 1907.02544, sections 2 and 3, appendix A.1)."""
+
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from bigbigan_jax.models.layers import ResidualMLP
+from bigbigan_jax.models.resnet import ResNetV2
+
+HEAD_LAYERS = 4
+HEADS = ("stochastic", "deterministic")
+
+# Trunks by name. ResNet-50 and -101 are the paper's; "resnet18" has a 3×3 stem instead of the
+# ImageNet one and serves small images.
+TRUNKS = {
+    "resnet18": {"stage_sizes": (2, 2, 2, 2), "bottleneck": False, "imagenet_stem": False},
+    "resnet50": {"stage_sizes": (3, 4, 6, 3), "bottleneck": True, "imagenet_stem": True},
+    "resnet101": {"stage_sizes": (3, 4, 23, 3), "bottleneck": True, "imagenet_stem": True},
+}
+
+
+@flax.struct.dataclass
+class Encoding:
+    """What E says of a batch of images.
+
+    Attributes:
+      avepool_feat: [B, features] float32, the trunk's output averaged over space.
+      z_mean: [B, z_dim] float32.
+      z_stdev: [B, z_dim] float32; zeros where E is deterministic.
+    """
+
+    avepool_feat: jax.Array
+    z_mean: jax.Array
+    z_stdev: jax.Array
+
+    def sample(self, key: jax.Array) -> jax.Array:
+        """Draws ẑ = μ + σ·ε, ε ~ N(0, I): [B, z_dim]."""
+        return self.z_mean + self.z_stdev * jax.random.normal(key, self.z_mean.shape)
+
+
+class Encoder(nn.Module):
+    """E(x): a distribution of latents for every image.
+
+    σ = softplus(σ̂); the deterministic variant has no σ̂, and under the uniform prior its latents
+    are tanh(ẑ). Initial values are He's (a decision).
+
+    Called with x [B, H, W, C] in [-1, 1] and `train`; returns an `Encoding`.
+
+    Attributes:
+      trunk: name of the trunk, a key of `TRUNKS`.
+      width: factor on the trunk's channels.
+      z_dim: size of the latent.
+      head: "stochastic" or "deterministic".
+      prior: "normal", or "uniform" in (-1, 1), which needs a deterministic head.
+      head_width: units of the layers of the head; 4096 in the paper.
+      dtype: of the computation.
+    """
+
+    trunk: str
+    width: float
+    z_dim: int
+    head: str = "stochastic"
+    prior: str = "normal"
+    head_width: int = 4096
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> Encoding:
+        def dense(features: int, *, dtype: Any, name: str) -> nn.Dense:
+            he = nn.initializers.he_normal()
+            return nn.Dense(features, kernel_init=he, dtype=dtype, name=name)
+
+        trunk = ResNetV2(**TRUNKS[self.trunk], width=self.width, dtype=self.dtype, name="trunk")
+        features = trunk(x, train).mean(axis=(1, 2))
+        hidden = ResidualMLP(HEAD_LAYERS, self.head_width, dense, self.dtype, name="head")(features)
+        mean = dense(self.z_dim, dtype=jnp.float32, name="z_mean")(hidden)
+        if self.head == "stochastic":
+            stdev = nn.softplus(dense(self.z_dim, dtype=jnp.float32, name="z_stdev")(hidden))
+        else:
+            stdev = jnp.zeros_like(mean)
+        if self.prior == "uniform":
+            mean = jnp.tanh(mean)
+        return Encoding(features.astype(jnp.float32), mean, stdev)

@@ -1,0 +1,74 @@
+"""Statistics for evaluation, re-estimated for the weights that are evaluated.
+
+BigGAN (arXiv 1809.11096, appendix C.1) evaluates G by "standing statistics": BatchNorm moments
+averaged over many forward passes with fresh z. Doing the same for E over training images is a
+decision of this project.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bigbigan_jax.models.bigbigan import Networks, Variables
+from bigbigan_jax.models.layers import BATCH_NORM_MOMENTUM
+from bigbigan_jax.models.spectral_norm import COLLECTION as SPECTRAL
+
+GENERATOR_BATCHES = 16
+
+
+def standing_statistics(
+    networks: Networks, variables: Variables, images: jax.Array, key: jax.Array
+) -> Variables:
+    """Replaces the batch statistics of G and E by averages over whole batches.
+
+    G's spectral-norm vectors take one step of power iteration a batch on the way, so that they
+    fit these weights too.
+
+    Args:
+      networks: the networks.
+      variables: of G and E, with the weights to evaluate (the EMA).
+      images: [N, B, image_size, image_size, C] in [-1, 1], N batches of training images.
+      key: for `GENERATOR_BATCHES` batches of B fresh z.
+
+    Returns:
+      `variables` with new "batch_stats" (and "spectral").
+    """
+    keys = jax.random.split(key, GENERATOR_BATCHES)
+    batch_size = images.shape[1]
+
+    def generate(variables, key):
+        z = networks.sample_z(key, batch_size)
+        return networks.generator.apply(
+            variables, z, train=True, mutable=["batch_stats", SPECTRAL]
+        )[1]
+
+    def encode(variables, x):
+        return networks.encoder.apply(variables, x, train=True, mutable=["batch_stats"])[1]
+
+    result = {"generator": _average_moments(generate, variables["generator"], keys)}
+    if networks.encoder:
+        result["encoder"] = _average_moments(encode, variables["encoder"], images)
+    return result
+
+
+def _average_moments(
+    apply: Callable[[Mapping[str, Any], jax.Array], Mapping[str, Any]],
+    variables: Mapping[str, Any],
+    inputs: jax.Array,
+) -> dict[str, Any]:
+    """Runs `apply` on every input; averages the moments of each batch it normalised by."""
+    zeros = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
+
+    def one_batch(carry, x):
+        total, rest = carry
+        updated = dict(apply({**rest, "batch_stats": zeros}, x))
+        # A running average that starts at zero is, after one batch, (1 - momentum)·moments.
+        moments = updated.pop("batch_stats")
+        total = jax.tree.map(lambda t, m: t + m / (1 - BATCH_NORM_MOMENTUM), total, moments)
+        return (total, {**rest, **updated}), None
+
+    rest = {name: value for name, value in variables.items() if name != "batch_stats"}
+    (total, rest), _ = jax.lax.scan(one_batch, (zeros, rest), inputs)
+    return {**rest, "batch_stats": jax.tree.map(lambda t: t / len(inputs), total)}

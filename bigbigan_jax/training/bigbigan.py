@@ -1,0 +1,141 @@
+"""BigBiGAN (arXiv 1907.02544) as a family; without an encoder, a plain unconditional BigGAN."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bigbigan_jax.models.bigbigan import Networks, Variables, build_networks
+from bigbigan_jax.models.standing_statistics import standing_statistics
+from bigbigan_jax.training.images import scale_images, to_bytes
+from bigbigan_jax.training.optimizers import adam_without_momentum
+from bigbigan_jax.training.random_streams import stream
+from bigbigan_jax.training.state import TrainState
+from bigbigan_jax.training.step import Step
+from bigbigan_jax.training.step_metrics import Metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class BigBiGAN:
+    """See `bigbigan_jax.training.family.Family` for the methods.
+
+    Attributes:
+      step: the update.
+      batches_per_step: number of D updates a step, each on a batch of its own.
+    """
+
+    step: Step
+    batches_per_step: int
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], shard: Callable[[jax.Array], jax.Array] = lambda x: x
+    ) -> "BigBiGAN":
+        """Builds the family from a validated configuration.
+
+        Args:
+          config: as in `bigbigan_jax.config.default_config`.
+          shard: pins an array with a leading batch axis to the data axis of a mesh.
+        """
+        training = config["training"]
+        optimizers = {
+            network: adam_without_momentum(rate, training["adam_b2"], training["adam_eps"])
+            for network, rate in training["learning_rate"].items()
+        }
+        networks = build_networks(config["model"])
+        return cls(
+            Step(networks, optimizers, training["ema_decay"], shard), training["d_steps"]
+        )
+
+    @property
+    def networks(self) -> Networks:
+        return self.step.networks
+
+    @property
+    def image_size(self) -> int:
+        return self.networks.image_size
+
+    @property
+    def image_channels(self) -> int:
+        return self.networks.image_channels
+
+    @property
+    def z_dim(self) -> int:
+        return self.networks.z_dim
+
+    @property
+    def has_encoder(self) -> bool:
+        return self.networks.encoder is not None
+
+    def init(self, key: jax.Array) -> TrainState:
+        networks = self.networks
+        x = jnp.zeros((1, self.image_size, self.image_size, self.image_channels))
+        x_at_g = networks.pool_for_discriminator(x)
+        z = jnp.zeros((1, self.z_dim))
+        variables = {
+            "generator": networks.generator.init(stream(key, "init G"), z, train=True),
+            "discriminator": networks.discriminator.init(stream(key, "init D"), x_at_g, z),
+        }
+        if networks.encoder:
+            variables["encoder"] = networks.encoder.init(stream(key, "init E"), x, train=True)
+
+        def collection(name: str) -> dict[str, Any]:
+            return {net: value[name] for net, value in variables.items() if name in value}
+
+        params = collection("params")
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            opt_state={net: self.step.optimizers[net].init(params[net]) for net in params},
+            batch_stats=collection("batch_stats"),
+            spectral=collection("spectral"),
+            ema={net: params[net] for net in params if net != "discriminator"},
+            skipped=jnp.zeros((), jnp.int32),
+            skipped_in_a_row=jnp.zeros((), jnp.int32),
+        )
+
+    def update(
+        self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array
+    ) -> tuple[TrainState, Metrics]:
+        return self.step(state, batch, key)
+
+    def monitor(
+        self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array
+    ) -> Metrics:
+        """Root mean squares of z - E(G(z)) and of the pixels of x - G(E(x)).
+
+        By the averaged weights, with means of E as its latents.
+        """
+        if not self.has_encoder:
+            return {}
+        networks, x = self.networks, scale_images(batch["image"][-1])
+        key = stream(key, "monitor", state.step)
+        variables = standing_statistics(
+            networks, state.ema_variables(), scale_images(batch["image"]), key
+        )
+        z = networks.sample_z(stream(key, "z"), len(x))
+        x_hat = networks.resize_for_encoder(networks.generate(variables, z))
+        z_error = z - networks.encode(variables, x_hat).z_mean
+        x_error = networks.pool_for_discriminator(x) - networks.reconstruct(variables, x)
+        return {
+            "reconstruction/z": jnp.sqrt(jnp.mean(z_error**2)),
+            "reconstruction/x": jnp.sqrt(jnp.mean(x_error**2)),
+        }
+
+    def evaluation_variables(
+        self, state: TrainState, images: jax.Array, key: jax.Array
+    ) -> Variables:
+        return standing_statistics(
+            self.networks, state.ema_variables(), scale_images(images), key
+        )
+
+    def sample(self, variables: Variables, key: jax.Array, count: int) -> jax.Array:
+        return to_bytes(self.networks.generate(variables, self.networks.sample_z(key, count)))
+
+    def encode(self, variables: Variables, images: jax.Array) -> jax.Array:
+        return self.networks.encode(variables, scale_images(images)).z_mean
+
+    def reconstruct(self, variables: Variables, images: jax.Array) -> jax.Array:
+        return to_bytes(self.networks.reconstruct(variables, scale_images(images)))

@@ -1,0 +1,43 @@
+"""Sharding: one mesh axis, "data", over all devices of all hosts.
+
+Programs are written for the global batch (`jax.jit` over a mesh), so a BatchNorm mean is a mean
+over all devices without a word about it in the networks.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+AXIS = "data"
+
+
+def data_mesh() -> Mesh:
+    """All devices of all hosts in one axis."""
+    return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """A whole copy on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def split_axis(mesh: Mesh, axis: int = 0) -> NamedSharding:
+    """Axis `axis` split over the devices."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
+
+
+def shard_batches(
+    batch: Mapping[str, np.ndarray], mesh: Mesh
+) -> dict[str, jax.Array]:
+    """Puts this host's part of [N, B / hosts, …] arrays on its devices.
+
+    Returns:
+      Global arrays [N, B, …], split along their second axis.
+    """
+    sharding = split_axis(mesh, 1)
+    return {
+        name: jax.make_array_from_process_local_data(sharding, array)
+        for name, array in batch.items()
+    }

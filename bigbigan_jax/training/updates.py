@@ -1,0 +1,62 @@
+"""The parts of an update that every player shares. Nothing that is not finite is kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from bigbigan_jax.training.state import TrainState
+
+PyTree = Any
+
+
+def all_finite(tree: PyTree) -> jax.Array:
+    """Whether all entries of all leaves are finite: a bool scalar."""
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
+
+
+def keep_if(ok: jax.Array, new: PyTree, old: PyTree) -> PyTree:
+    """`new` where `ok`, else `old`."""
+    return jax.tree.map(lambda n, o: jnp.where(ok, n, o), new, old)
+
+
+def descend(
+    state: TrainState,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    gradients: Mapping[str, PyTree],
+    ok: jax.Array,
+) -> TrainState:
+    """Moves the weights of the networks in `gradients` by their optimisers, if `ok`."""
+    params, opt_state = dict(state.params), dict(state.opt_state)
+    for network, gradient in gradients.items():
+        updates, new_opt_state = optimizers[network].update(gradient, opt_state[network])
+        new_params = optax.apply_updates(params[network], updates)
+        params[network] = keep_if(ok, new_params, params[network])
+        opt_state[network] = keep_if(ok, new_opt_state, opt_state[network])
+    return state.replace(params=params, opt_state=opt_state)
+
+
+def follow_with_average(state: TrainState, decay: float, ok: jax.Array) -> TrainState:
+    """The averages of the weights of E and G follow the weights, if `ok`."""
+    params = {network: state.params[network] for network in state.ema}
+    average = optax.incremental_update(params, state.ema, step_size=1 - decay)
+    return state.replace(ema=keep_if(ok, average, state.ema))
+
+
+def keep_statistics(
+    state: TrainState, updated: Mapping[str, Mapping[str, PyTree]], ok: jax.Array
+) -> TrainState:
+    """Takes over the batch statistics and spectral-norm vectors in `updated`, if `ok`.
+
+    Args:
+      state: the state.
+      updated: by network, then by collection.
+      ok: bool scalar.
+    """
+    collections = {"batch_stats": dict(state.batch_stats), "spectral": dict(state.spectral)}
+    for network, variables in updated.items():
+        for name, value in variables.items():
+            collections[name][network] = keep_if(ok, value, collections[name][network])
+    return state.replace(**collections)
