@@ -87,12 +87,8 @@ def build_networks(model: Mapping[str, Any]) -> Networks:
     encoder = dict(model["encoder"])
     encoder_size = encoder.pop("image_size")
     return Networks(
-        generator=Generator(
-            **sizes, **model["generator"], image_channels=model["image_channels"]
-        ),
-        discriminator=Discriminator(
-            **sizes, **model["discriminator"], terms=tuple(model["terms"])
-        ),
+        generator=Generator(**sizes, **model["generator"], image_channels=model["image_channels"]),
+        discriminator=Discriminator(**sizes, **model["discriminator"], terms=tuple(model["terms"])),
         encoder=None
         if encoder["trunk"] == "none"
         else Encoder(**encoder, z_dim=model["z_dim"], prior=model["prior"], dtype=dtype),

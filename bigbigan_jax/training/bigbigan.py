@@ -45,9 +45,7 @@ class BigBiGAN:
             for network, rate in training["learning_rate"].items()
         }
         networks = build_networks(config["model"])
-        return cls(
-            Step(networks, optimizers, training["ema_decay"], shard), training["d_steps"]
-        )
+        return cls(Step(networks, optimizers, training["ema_decay"], shard), training["d_steps"])
 
     @property
     def networks(self) -> Networks:
@@ -56,6 +54,10 @@ class BigBiGAN:
     @property
     def image_size(self) -> int:
         return self.networks.image_size
+
+    @property
+    def generated_size(self) -> int:
+        return self.networks.generator.image_size
 
     @property
     def image_channels(self) -> int:
@@ -101,9 +103,7 @@ class BigBiGAN:
     ) -> tuple[TrainState, Metrics]:
         return self.step(state, batch, key)
 
-    def monitor(
-        self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array
-    ) -> Metrics:
+    def monitor(self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array) -> Metrics:
         """Root mean squares of z - E(G(z)) and of the pixels of x - G(E(x)).
 
         By the averaged weights, with means of E as its latents.
@@ -127,9 +127,7 @@ class BigBiGAN:
     def evaluation_variables(
         self, state: TrainState, images: jax.Array, key: jax.Array
     ) -> Variables:
-        return standing_statistics(
-            self.networks, state.ema_variables(), scale_images(images), key
-        )
+        return standing_statistics(self.networks, state.ema_variables(), scale_images(images), key)
 
     def sample(self, variables: Variables, key: jax.Array, count: int) -> jax.Array:
         return to_bytes(self.networks.generate(variables, self.networks.sample_z(key, count)))

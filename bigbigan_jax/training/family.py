@@ -18,6 +18,7 @@ class Family(Protocol):
 
     Attributes:
       image_size: side of the images it trains on.
+      generated_size: side of the images it generates.
       image_channels: 1 or 3.
       batches_per_step: how many batches of images one update uses.
       z_dim: size of its latents.
@@ -25,6 +26,7 @@ class Family(Protocol):
     """
 
     image_size: int
+    generated_size: int
     image_channels: int
     batches_per_step: int
     z_dim: int

@@ -28,9 +28,7 @@ def split_axis(mesh: Mesh, axis: int = 0) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
 
 
-def shard_batches(
-    batch: Mapping[str, np.ndarray], mesh: Mesh
-) -> dict[str, jax.Array]:
+def shard_batches(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Puts this host's part of [N, B / hosts, …] arrays on its devices.
 
     Returns:

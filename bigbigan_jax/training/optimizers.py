@@ -3,7 +3,9 @@
 import optax
 
 
-def adam_without_momentum(learning_rate: float, b2: float, eps: float) -> optax.GradientTransformation:
+def adam_without_momentum(
+    learning_rate: float, b2: float, eps: float
+) -> optax.GradientTransformation:
     """Adam with β1 = 0, which spares the memory of the first moment: it is the gradient itself.
 
     Args:

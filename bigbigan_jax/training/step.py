@@ -93,7 +93,10 @@ class Step:
             skipped_in_a_row=jnp.where(ok, 0, state.skipped_in_a_row + 1),
         )
         metrics |= singular_values(state.spectral)
-        return state, metrics | {"skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
+        return state, metrics | {
+            "skipped": state.skipped,
+            "skipped_in_a_row": state.skipped_in_a_row,
+        }
 
     def update_discriminator(
         self, state: TrainState, x: jax.Array, key: jax.Array
@@ -102,7 +105,9 @@ class Step:
         pairs, _ = self.pairs(state, state.params, x, key)
 
         def loss(params):
-            scores, updated = self.scores({**state.variables("discriminator"), "params": params}, pairs)
+            scores, updated = self.scores(
+                {**state.variables("discriminator"), "params": params}, pairs
+            )
             losses = discriminator_loss(*scores)
             return sum(losses.values()), (losses, scores, updated)
 

@@ -1,0 +1,1 @@
+"""Training: objective, state, update, loop and checkpoints."""

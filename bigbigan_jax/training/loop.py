@@ -1,0 +1,137 @@
+"""The training loop, the same for every family."""
+
+import contextlib
+import dataclasses
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from absl import logging
+
+from bigbigan_jax.config import ConfigError
+from bigbigan_jax.data import AUGMENTATIONS, training_batches
+from bigbigan_jax.training.checkpoints import Checkpoints
+from bigbigan_jax.training.mesh import shard_batches
+from bigbigan_jax.training.preemption import Preemption
+from bigbigan_jax.training.programs import (
+    Programs,
+    abstract_batch,
+    abstract_state,
+    compile_update,
+)
+from bigbigan_jax.training.reporter import Reporter
+from bigbigan_jax.training.run import Run
+
+BATCHES_AHEAD = 2  # steps' worth of images on their way to the device
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+      state: the last state.
+      step: number of finished steps.
+      preempted: whether it was told to stop early, and should be started again.
+    """
+
+    state: Any
+    step: int
+    preempted: bool
+
+
+def train(run: Run) -> Outcome:
+    """Trains up to `config.steps`, from the newest checkpoint in the workdir if there is one.
+
+    Raises:
+      ConfigError: `checkpoint.best_metric` is not a metric of this run.
+      CheckpointError: the checkpoints cannot be continued.
+      TrainingDiverged: too many steps in a row were not finite.
+    """
+    config, family = run.config, run.family
+    _check_best_metric(run)
+    programs, key = Programs.of(family, run.mesh), run.key()
+    with run.checkpoints() as checkpoints, Preemption() as preemption:
+        state, start = _restore_or_init(run, checkpoints)
+        if start >= config.steps:
+            return Outcome(state, start, preempted=False)
+        update, seconds = compile_update(programs, family, config.batch_size, run.mesh)
+        with (
+            contextlib.closing(_batches(run, start)) as batches,
+            Reporter(run, programs, start) as reporter,
+        ):
+            reporter.progress.note(f"compiled the training step in {seconds:.0f} s")
+            for step in range(start + 1, config.steps + 1):
+                with reporter.progress.waiting_for_data():
+                    batch = next(batches)
+                state, metrics = update(state, batch, key)
+
+                stop = preemption.reached(step)
+                last = stop or step == config.steps
+                save = last or step % config.checkpoint.every == 0
+                if save or step % config.log.monitor_every == 0:
+                    metrics |= programs.monitor(state, batch, key)
+                reporter.step_done(step, metrics)
+                if step == config.steps or step % config.log.sheets_every == 0:
+                    reporter.write_sheets(step, state, batch)
+                if save:
+                    _save(run, checkpoints, step, state, reporter.flush())
+                if stop:
+                    break
+            return Outcome(state, step, preempted=stop and step < config.steps)
+
+
+def _restore_or_init(run: Run, checkpoints: Checkpoints) -> tuple[Any, int]:
+    restored = checkpoints.restore(abstract_state(run.family, run.mesh))
+    if restored is None:
+        return run.initial_state(), 0
+    state, _ = restored
+    return state, int(state.step)
+
+
+def _batches(run: Run, start: int) -> Iterator[dict[str, jax.Array]]:
+    """Batches from step `start` on, on the devices ahead of their use."""
+    config, family = run.config, run.family
+    on_host = training_batches(
+        run.source,
+        image_size=family.image_size,
+        channels=family.image_channels,
+        augmentation=AUGMENTATIONS[config.data.augmentation],
+        batch_size=config.batch_size,
+        batches_per_step=family.batches_per_step,
+        seed=config.seed,
+        start_step=start,
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+        workers=config.data.workers,
+    )
+    ahead = deque()
+    with contextlib.closing(on_host):
+        for batch in on_host:
+            ahead.append(shard_batches({"image": batch["image"]}, run.mesh))
+            if len(ahead) == BATCHES_AHEAD:
+                yield ahead.popleft()
+
+
+def _save(
+    run: Run, checkpoints: Checkpoints, step: int, state: Any, metrics: dict[str, float]
+) -> None:
+    if metrics["skipped_in_a_row"]:
+        logging.warning("step %d was not finite: no checkpoint of it is saved", step)
+        return
+    checkpoints.save(step, state, run.metadata, metrics)
+
+
+def _check_best_metric(run: Run) -> None:
+    best = run.config.checkpoint.best_metric
+    if not best:
+        return
+    state, key = abstract_state(run.family, run.mesh), jax.eval_shape(run.key)
+    batch = abstract_batch(run.family, run.config.batch_size, run.mesh)
+    names = {*jax.eval_shape(run.family.update, state, batch, key)[1]}
+    names |= {*jax.eval_shape(run.family.monitor, state, batch, key)}
+    if best not in names:
+        raise ConfigError(
+            f"config.checkpoint.best_metric is {best!r}; this run has {', '.join(sorted(names))}"
+        )

@@ -1,0 +1,42 @@
+"""Noticing SIGTERM, which clouds and schedulers send before they take a machine away."""
+
+import signal
+import threading
+from types import FrameType
+
+import jax
+from jax.experimental import multihost_utils
+
+
+class Preemption:
+    """Context in which SIGTERM is noted instead of ending the process at once.
+
+    With several processes, one that got the signal makes all of them stop after the same step.
+    """
+
+    def __init__(self) -> None:
+        self._received = threading.Event()
+        self._previous = None
+
+    def __enter__(self) -> "Preemption":
+        # With several processes JAX's preemption service listens and tells the others.
+        if jax.process_count() == 1 and threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGTERM, self._receive)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGTERM, self._previous)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self._received.set()
+
+    def reached(self, step: int) -> bool:
+        """Whether to save and stop now; all processes must ask after every step.
+
+        Args:
+          step: number of finished steps.
+        """
+        if jax.process_count() > 1:
+            return multihost_utils.reached_preemption_sync_point(step)
+        return self._received.is_set()

@@ -1,0 +1,146 @@
+"""What a run needs, put together and checked before anything expensive starts."""
+
+import dataclasses
+import json
+import os
+
+import jax
+import numpy as np
+from absl import logging
+from etils import epath
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from bigbigan_jax.config import ConfigError, validate
+from bigbigan_jax.data import Source, open_source
+from bigbigan_jax.training.bigbigan import BigBiGAN
+from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints
+from bigbigan_jax.training.family import Family
+from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
+from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run about to start.
+
+    Attributes:
+      config: validated.
+      workdir: absolute, or gs://; holds checkpoints, metrics and sheets.
+      mesh: of all devices.
+      family: what is trained.
+      source: training images.
+      eval_source: images held out; None where the configuration names none.
+      metadata: what every checkpoint says about the run.
+    """
+
+    config: ConfigDict
+    workdir: epath.Path
+    mesh: Mesh
+    family: Family
+    source: Source
+    eval_source: Source | None
+    metadata: dict
+
+    def key(self) -> jax.Array:
+        """The random key of the run, on all devices."""
+        seed = self.config.seed
+        return jax.jit(lambda: jax.random.key(seed), out_shardings=replicated(self.mesh))()
+
+    def initial_state(self):
+        """The state before the first step, on all devices."""
+        return jax.jit(self.family.init, out_shardings=replicated(self.mesh))(self.key())
+
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints of this run; to be closed."""
+        options = self.config.checkpoint
+        return Checkpoints(
+            self.workdir,
+            keep_last=options.keep_last,
+            keep_every=options.keep_every or None,
+            best_metric=options.best_metric or None,
+            best_mode=options.best_mode,
+        )
+
+
+def build_family(config: ConfigDict, mesh: Mesh) -> Family:
+    """What `config.family` names."""
+    sharding = split_axis(mesh)
+    return BigBiGAN.from_config(
+        config.to_dict(), shard=lambda x: jax.lax.with_sharding_constraint(x, sharding)
+    )
+
+
+def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
+    """Checks the configuration, the data and the workdir against each other.
+
+    Writes `run.json`, which tells a later start whose workdir this is.
+
+    Raises:
+      ConfigError: a field of the configuration is wrong.
+      bigbigan_jax.data.DataError: there are no such images.
+      CheckpointError: the workdir belongs to a run of another model or data set, or is not
+        shared by all hosts.
+    """
+    validate(config)
+    devices = jax.device_count()
+    if config.batch_size % devices:
+        raise ConfigError(
+            f"config.batch_size is {config.batch_size}; it must be a multiple of the number of "
+            f"devices, {devices}"
+        )
+    data_dir = config.data.data_dir or None
+    source = open_source(config.data.name, config.data.split, data_dir)
+    eval_source = None
+    if config.data.eval_split:
+        eval_source = open_source(config.data.name, config.data.eval_split, data_dir)
+    if "labels" in config.scores and (
+        config.model.encoder.trunk == "none"
+        or eval_source is None
+        or eval_source.num_classes is None
+    ):
+        raise ConfigError(
+            "config.scores has 'labels', which needs an encoder, a data set with labels and "
+            "data.eval_split"
+        )
+    mesh = data_mesh()
+    workdir = epath.Path(workdir if "://" in str(workdir) else os.path.abspath(workdir))
+    metadata = run_metadata(config.to_dict(), source.fingerprint)
+    run = Run(config, workdir, mesh, build_family(config, mesh), source, eval_source, metadata)
+    _claim_workdir(run)
+    return run
+
+
+def _claim_workdir(run: Run) -> None:
+    path = run.workdir / "run.json"
+    if path.exists():
+        for line in check_resumable(_read_json(path), run.metadata):
+            logging.warning("differs from the run in %s: %s", run.workdir, line)
+    with run.checkpoints() as checkpoints:
+        saved = checkpoints.metadata() if checkpoints.steps() else None
+    if saved is not None:
+        check_resumable(saved, run.metadata)
+    if jax.process_count() > 1:  # all have looked before process 0 writes
+        multihost_utils.sync_global_devices("workdir checked")
+    if jax.process_index() == 0:
+        run.workdir.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(run.metadata, indent=2) + "\n")
+        partial.replace(path)
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("workdir claimed")
+        if not np.all(multihost_utils.process_allgather(np.asarray(path.exists()))):
+            raise CheckpointError(
+                f"--workdir={run.workdir} is not shared: process 0 wrote {path}, which another "
+                "process does not see; use a folder that all hosts reach, such as gs://…"
+            )
+
+
+def _read_json(path: epath.Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path}: not JSON ({error}); remove it if its run's checkpoints are to be continued"
+        ) from error
