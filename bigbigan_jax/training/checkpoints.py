@@ -155,7 +155,10 @@ class Checkpoints:
             except Damaged as damage:
                 logging.warning("%s: no metadata: %s", self._folder(candidate), damage)
         if self.steps():
-            raise CheckpointError(f"{self._directory}: no checkpoint there has a readable record")
+            raise CheckpointError(
+                f"{self._directory}: no checkpoint there has a readable record; move them away to "
+                "start anew, or use another --workdir"
+            )
         return None
 
     def steps(self) -> list[int]:

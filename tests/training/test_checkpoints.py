@@ -1,5 +1,6 @@
 """Checkpoints: what is kept, what comes back, and what happens to damaged ones."""
 
+import gc
 import os
 import shutil
 import signal
@@ -22,6 +23,13 @@ from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints
 
 # Orbax closes its event loop on the first failed read while others are still under way.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def collect_unfinished_reads():
+    """Collects those reads here, where the warning about them is ignored."""
+    yield
+    gc.collect()
 
 
 def make_state(seed: int = 0):
