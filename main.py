@@ -5,17 +5,19 @@ on from the newest checkpoint in the workdir. Exit codes: 0 done, 42 preempted a
 it again), 1 and 2 an error that starting again does not mend.
 """
 
+import sys
 from collections.abc import Sequence
 
-import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from bigbigan_jax.command_line import parse_flags
 from bigbigan_jax.config import ConfigError
 from bigbigan_jax.data import DataError
 from bigbigan_jax.evaluate.report import print_report
 from bigbigan_jax.training.checkpoints import CheckpointError
 from bigbigan_jax.training.loop import train
+from bigbigan_jax.training.processes import ProcessesError, check_alone, join_processes
 from bigbigan_jax.training.reporter import TrainingDiverged
 from bigbigan_jax.training.run import prepare_run
 
@@ -35,27 +37,33 @@ _PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, with 
 _PROCESS = flags.DEFINE_integer("process", None, "Number of this process, with --coordinator.")
 
 
+_START_TIMEOUT = flags.DEFINE_integer(
+    "start_timeout", 300, "Seconds to wait for the other processes, with --distributed.", 1
+)
+
+
 def main(argv: Sequence[str]) -> int:
     """Trains, then prints where everything is and how good it is."""
+    del argv
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # Orbax tells every detail of a save
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}; settings are flags, --name=value")
     try:
         if _DISTRIBUTED.value:
-            jax.distributed.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+            process = (_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+            join_processes(*process, timeout=_START_TIMEOUT.value)
+        else:
+            check_alone()
         run = prepare_run(_CONFIG.value, _WORKDIR.value)
         outcome = train(run)
-    except (ConfigError, DataError, CheckpointError, TrainingDiverged) as error:
-        logging.error("%s", error)
+    except (ConfigError, DataError, CheckpointError, ProcessesError, TrainingDiverged) as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     if outcome.preempted:
-        logging.warning("preempted after step %d; start again to go on", outcome.step)
+        print(f"preempted after step {outcome.step}; start again to go on", file=sys.stderr)
         return PREEMPTED
     print_report(run, outcome)
     return 0
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "workdir"])
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -95,11 +95,32 @@ def validate(config: ConfigDict) -> None:
     _check_model(config.model)
 
 
+def default_of(name: str) -> Any:
+    """The default of the field with a dotted name, such as "model.z_dim".
+
+    Raises:
+      ConfigError: names what is not a field and the nearest that is.
+    """
+    known, prefix = default_config().to_dict(), ""
+    for part in name.split("."):
+        _check_name(part, known if isinstance(known, Mapping) else {}, prefix)
+        known, prefix = known[part], f"{prefix}{part}."
+    return known
+
+
+def _check_name(name: str, known: Mapping[str, Any], prefix: str) -> None:
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(known)}"
+    if not known:
+        hint = f"config.{prefix[:-1]} is a value, without fields"
+    raise ConfigError(f"config.{prefix}{name} is not a field; {hint}")
+
+
 def _check_fields(config: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> None:
-    for name in config.keys() - known.keys():
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(known)}"
-        raise ConfigError(f"config.{prefix}{name} is not a field; {hint}")
+    for name in config:
+        _check_name(name, known, prefix)
     for name, default in known.items():
         if name not in config:
             raise ConfigError(f"config.{prefix}{name} is missing; the default is {default!r}")
@@ -177,6 +198,13 @@ def _check_model(model: ConfigDict) -> None:
             f"config.model.z_dim is {model.z_dim}; at {model.image_size} px G splits z into "
             f"{chunks} equal chunks, so it must be a multiple of {chunks}"
         )
+    for network in ("generator", "discriminator"):
+        channels = model[network].channels
+        if model.image_size >= 64 and channels < 8:
+            raise ConfigError(
+                f"config.model.{network}.channels is {channels}; from 64 px on it must be at least "
+                "8, as self-attention works on an eighth of the channels"
+            )
     if encoder.trunk == "none":
         if tuple(model.terms) != ("x",):
             raise ConfigError(
@@ -184,6 +212,11 @@ def _check_model(model: ConfigDict) -> None:
                 "(model.encoder.trunk='none') it must be ('x',)"
             )
         return
+    if encoder.width < 1 / 64:
+        raise ConfigError(
+            f"config.model.encoder.width is {encoder.width}; it must be at least 1/64, as the "
+            "trunk begins with 64 times as many channels"
+        )
     if encoder.image_size not in [model.image_size * factor for factor in (1, 2, 4)]:
         raise ConfigError(
             f"config.model.encoder.image_size is {encoder.image_size}; it must be 1, 2 or 4 times "

@@ -21,16 +21,16 @@ def get_config():
     config.model.generator.channels = 16
     config.model.generator.embedding_dim = 16
     config.model.discriminator.channels = 16
-    config.model.discriminator.mlp_width = 64
-    config.model.encoder.trunk = "resnet18"
+    config.model.discriminator.mlp_width = 128
+    config.model.encoder.trunk = "resnet14"
     config.model.encoder.width = 0.25
     config.model.encoder.image_size = 8
     config.model.encoder.head_width = 128
 
     config.training.learning_rate.discriminator = 1e-3
-    config.training.learning_rate.generator = 5e-4
-    config.training.learning_rate.encoder = 5e-4
-    config.training.ema_decay = 0.99
+    config.training.learning_rate.generator = 1e-3
+    config.training.learning_rate.encoder = 2e-3
+    config.training.ema_decay = 0.995
 
     config.data.name = "digits"
     config.data.eval_split = "test"

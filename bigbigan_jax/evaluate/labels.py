@@ -78,9 +78,10 @@ class LabelScores:
     def __call__(self, state: Any, key: jax.Array) -> dict[str, float]:
         """The scores of a state, each in [0, 1]."""
         programs, train, test = self._programs, self._train, self._test
-        batches = min(STATISTICS_BATCHES, len(train.images) // self._batch_size)
-        images = train.images[: batches * self._batch_size]
-        images = images.reshape(batches, self._batch_size, *images.shape[1:])
+        batch_size = min(self._batch_size, len(train.images))
+        batches = min(STATISTICS_BATCHES, len(train.images) // batch_size)
+        images = train.images[: batches * batch_size]
+        images = images.reshape(batches, batch_size, *images.shape[1:])
         variables = programs.evaluation_variables(state, images, key)
         samples = np.asarray(programs.sample(variables, key, SAMPLES))
         probabilities = self._classifier.predict_proba(self._pixels(samples))

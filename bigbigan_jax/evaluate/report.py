@@ -2,9 +2,7 @@
 
 import jax
 
-from bigbigan_jax.evaluate.labels import LabelScores
 from bigbigan_jax.training.loop import Outcome
-from bigbigan_jax.training.programs import Programs
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.reporter import sheet_path
 from bigbigan_jax.training.run import Run
@@ -21,17 +19,23 @@ def print_report(run: Run, outcome: Outcome) -> None:
     scores = label_table(run, outcome) if "labels" in run.config.scores else ""
     if jax.process_index():
         return
-    print(f"\ncheckpoint       {run.workdir / 'checkpoints' / str(outcome.step)}")
-    names = ("samples", "reconstructions") if run.family.has_encoder else ("samples",)
-    for name in names:
-        print(f"{name:<16} {sheet_path(run, name, outcome.step)}")
+    places = {"checkpoint": run.workdir / "checkpoints" / str(outcome.step)}
+    places |= {name: sheet_path(run, name, outcome.step) for name in ("samples", "reconstructions")}
+    print()
+    for name, path in places.items():
+        if path.exists():  # no checkpoint of a last step that was not finite, for one
+            print(f"{name:<16} {path}")
     print(scores)
 
 
 def label_table(run: Run, outcome: Outcome) -> str:
     """The label scores of the trained and of the untrained model, side by side."""
-    programs = Programs.of(run.family, run.mesh)
-    score = LabelScores(run.family, programs, run.source, run.eval_source, run.config.batch_size)
+    # Scikit-learn is slow to import; a run without these scores must not pay for it.
+    from bigbigan_jax.evaluate.labels import LabelScores
+
+    score = LabelScores(
+        run.family, run.programs, run.source, run.eval_source, run.config.batch_size
+    )
     key = stream(run.key(), "scores")
     trained, untrained = score(outcome.state, key), score(run.initial_state(), key)
     lines = ["", f"{'':<40} {'trained':>9} {'untrained':>9}"]

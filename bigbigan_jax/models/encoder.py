@@ -13,9 +13,10 @@ from bigbigan_jax.models.resnet import ResNetV2
 HEAD_LAYERS = 4
 HEADS = ("stochastic", "deterministic")
 
-# Trunks by name. ResNet-50 and -101 are the paper's; "resnet18" has a 3×3 stem instead of the
-# ImageNet one and serves small images.
+# Trunks by name. ResNet-50 and -101 are the paper's; the smaller ones have a 3×3 stem instead of
+# the ImageNet one, for small images.
 TRUNKS = {
+    "resnet14": {"stage_sizes": (2, 2, 2), "bottleneck": False, "imagenet_stem": False},
     "resnet18": {"stage_sizes": (2, 2, 2, 2), "bottleneck": False, "imagenet_stem": False},
     "resnet50": {"stage_sizes": (3, 4, 6, 3), "bottleneck": True, "imagenet_stem": True},
     "resnet101": {"stage_sizes": (3, 4, 23, 3), "bottleneck": True, "imagenet_stem": True},

@@ -9,17 +9,11 @@ from typing import Any
 import jax
 from absl import logging
 
-from bigbigan_jax.config import ConfigError
 from bigbigan_jax.data import AUGMENTATIONS, training_batches
 from bigbigan_jax.training.checkpoints import Checkpoints
 from bigbigan_jax.training.mesh import shard_batches
 from bigbigan_jax.training.preemption import Preemption
-from bigbigan_jax.training.programs import (
-    Programs,
-    abstract_batch,
-    abstract_state,
-    compile_update,
-)
+from bigbigan_jax.training.programs import abstract_state, compile_update
 from bigbigan_jax.training.reporter import Reporter
 from bigbigan_jax.training.run import Run
 
@@ -45,13 +39,11 @@ def train(run: Run) -> Outcome:
     """Trains up to `config.steps`, from the newest checkpoint in the workdir if there is one.
 
     Raises:
-      ConfigError: `checkpoint.best_metric` is not a metric of this run.
       CheckpointError: the checkpoints cannot be continued.
       TrainingDiverged: too many steps in a row were not finite.
     """
     config, family = run.config, run.family
-    _check_best_metric(run)
-    programs, key = Programs.of(family, run.mesh), run.key()
+    programs, key = run.programs, run.key()
     with run.checkpoints() as checkpoints, Preemption() as preemption:
         state, start = _restore_or_init(run, checkpoints)
         if start >= config.steps:
@@ -59,7 +51,7 @@ def train(run: Run) -> Outcome:
         update, seconds = compile_update(programs, family, config.batch_size, run.mesh)
         with (
             contextlib.closing(_batches(run, start)) as batches,
-            Reporter(run, programs, start) as reporter,
+            Reporter(run, start) as reporter,
         ):
             reporter.progress.note(f"compiled the training step in {seconds:.0f} s")
             for step in range(start + 1, config.steps + 1):
@@ -121,17 +113,3 @@ def _save(
         logging.warning("step %d was not finite: no checkpoint of it is saved", step)
         return
     checkpoints.save(step, state, run.metadata, metrics)
-
-
-def _check_best_metric(run: Run) -> None:
-    best = run.config.checkpoint.best_metric
-    if not best:
-        return
-    state, key = abstract_state(run.family, run.mesh), jax.eval_shape(run.key)
-    batch = abstract_batch(run.family, run.config.batch_size, run.mesh)
-    names = {*jax.eval_shape(run.family.update, state, batch, key)[1]}
-    names |= {*jax.eval_shape(run.family.monitor, state, batch, key)}
-    if best not in names:
-        raise ConfigError(
-            f"config.checkpoint.best_metric is {best!r}; this run has {', '.join(sorted(names))}"
-        )

@@ -21,7 +21,8 @@ class Preemption:
     def __enter__(self) -> "Preemption":
         # With several processes JAX's preemption service listens and tells the others.
         if jax.process_count() == 1 and threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGTERM, self._receive)
+            # None stands for a handler that was not set from Python and cannot be set again.
+            self._previous = signal.signal(signal.SIGTERM, self._receive) or signal.SIG_DFL
         return self
 
     def __exit__(self, *exception: object) -> None:

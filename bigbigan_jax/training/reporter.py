@@ -11,7 +11,6 @@ import numpy as np
 from bigbigan_jax.data import evaluation_batches
 from bigbigan_jax.training import sheets
 from bigbigan_jax.training.metrics_log import MetricsLog
-from bigbigan_jax.training.programs import Programs
 from bigbigan_jax.training.progress import Progress
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.run import Run
@@ -33,10 +32,10 @@ class Reporter:
 
     LATE = 2
 
-    def __init__(self, run: Run, programs: Programs, start: int):
+    def __init__(self, run: Run, start: int):
         """Opens the logs of a run that has finished `start` steps."""
         config = run.config
-        self._run, self._programs = run, programs
+        self._run = run
         self._is_writer = jax.process_index() == 0
         self._log = MetricsLog(run.workdir, start) if self._is_writer else None
         self._pending = collections.deque()
@@ -68,24 +67,26 @@ class Reporter:
     def _report(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
         jax.block_until_ready(metrics)
         config = self._run.config
-        if step % config.log.every and step != config.steps:
-            return
-        scalars = _floats(metrics)
+        if step % config.log.every == 0 or step == config.steps:
+            self._write(step, _floats(metrics))
+        in_a_row = int(jax.device_get(metrics["skipped_in_a_row"]))
+        limit = config.training.max_skipped_in_a_row
+        if in_a_row >= limit:
+            raise TrainingDiverged(
+                f"the last {in_a_row} steps up to {step} had losses or gradients that are not "
+                f"finite (training.max_skipped_in_a_row is {limit}); no checkpoint holds them"
+            )
+
+    def _write(self, step: int, scalars: dict[str, float]) -> None:
         scalars["skipped_share"] = scalars["skipped"] / step
         scalars |= self.progress.rates(step)
         if self._log:
             self._log.scalars(step, scalars)
         self.progress.show(step, scalars)
-        in_a_row, limit = scalars["skipped_in_a_row"], config.training.max_skipped_in_a_row
-        if in_a_row >= limit:
-            raise TrainingDiverged(
-                f"the last {in_a_row:.0f} steps up to {step} had losses or gradients that are not "
-                f"finite (training.max_skipped_in_a_row is {limit}); no checkpoint holds them"
-            )
 
     def write_sheets(self, step: int, state: Any, batch: Mapping[str, jax.Array]) -> None:
         """Writes `sheets/samples_<step>.png` and, with an encoder, `reconstructions_<step>.png`."""
-        run, programs = self._run, self._programs
+        run, programs = self._run, self._run.programs
         key = stream(run.key(), "sheets")  # the same z at every step
         variables = programs.evaluation_variables(state, batch["image"], key)
         made = {"samples": sheets.grid(np.asarray(programs.sample(variables, key, SHEET_SAMPLES)))}

@@ -18,6 +18,7 @@ from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
+from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
 
 
@@ -30,6 +31,7 @@ class Run:
       workdir: absolute, or gs://; holds checkpoints, metrics and sheets.
       mesh: of all devices.
       family: what is trained.
+      programs: the family's methods, jitted.
       source: training images.
       eval_source: images held out; None where the configuration names none.
       metadata: what every checkpoint says about the run.
@@ -39,6 +41,7 @@ class Run:
     workdir: epath.Path
     mesh: Mesh
     family: Family
+    programs: Programs
     source: Source
     eval_source: Source | None
     metadata: dict
@@ -107,20 +110,38 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
     mesh = data_mesh()
     workdir = epath.Path(workdir if "://" in str(workdir) else os.path.abspath(workdir))
     metadata = run_metadata(config.to_dict(), source.fingerprint)
-    run = Run(config, workdir, mesh, build_family(config, mesh), source, eval_source, metadata)
+    family = build_family(config, mesh)
+    programs = Programs.of(family, mesh)
+    run = Run(config, workdir, mesh, family, programs, source, eval_source, metadata)
+    _check_best_metric(run)
     _claim_workdir(run)
     return run
+
+
+def _check_best_metric(run: Run) -> None:
+    best = run.config.checkpoint.best_metric
+    if not best:
+        return
+    # The jitted methods, not the family's: what is traced here need not be traced again.
+    state, key = abstract_state(run.family, run.mesh), jax.eval_shape(run.key)
+    batch = abstract_batch(run.family, run.config.batch_size, run.mesh)
+    _, metrics = run.programs.update.eval_shape(state, batch, key)
+    names = sorted({*metrics, *run.programs.monitor.eval_shape(state, batch, key)})
+    if best not in names:
+        raise ConfigError(
+            f"config.checkpoint.best_metric is {best!r}; this run has {', '.join(names)}"
+        )
 
 
 def _claim_workdir(run: Run) -> None:
     path = run.workdir / "run.json"
     if path.exists():
-        for line in check_resumable(_read_json(path), run.metadata):
+        for line in _differences(run, _read_json(path)):
             logging.warning("differs from the run in %s: %s", run.workdir, line)
     with run.checkpoints() as checkpoints:
         saved = checkpoints.metadata() if checkpoints.steps() else None
     if saved is not None:
-        check_resumable(saved, run.metadata)
+        _differences(run, saved)
     if jax.process_count() > 1:  # all have looked before process 0 writes
         multihost_utils.sync_global_devices("workdir checked")
     if jax.process_index() == 0:
@@ -135,6 +156,13 @@ def _claim_workdir(run: Run) -> None:
                 f"--workdir={run.workdir} is not shared: process 0 wrote {path}, which another "
                 "process does not see; use a folder that all hosts reach, such as gs://…"
             )
+
+
+def _differences(run: Run, saved: dict) -> list[str]:
+    try:
+        return check_resumable(saved, run.metadata)
+    except CheckpointError as error:
+        raise CheckpointError(f"--workdir={run.workdir} is another run's: {error}") from error
 
 
 def _read_json(path: epath.Path) -> dict:

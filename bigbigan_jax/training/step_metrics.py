@@ -19,7 +19,7 @@ def discriminator_metrics(
     losses: Mapping[str, jax.Array], scores: tuple[Scores, Scores], gradients: Any
 ) -> Metrics:
     """Losses, mean scores of both classes and their margin by term; D's gradient norm."""
-    metrics = {"loss/D": sum(losses.values()), "grad_norm/D": optax.global_norm(gradients)}
+    metrics = {"loss/D": sum(losses.values()), "grad_norm/D": optax.tree.norm(gradients)}
     real, generated = ({term: s.mean() for term, s in kind.items()} for kind in scores)
     for term, loss in losses.items():
         metrics |= {
@@ -38,7 +38,7 @@ def encoder_generator_metrics(
     metrics = {"loss/EG": sum(losses.values())}
     metrics |= {f"loss/EG/{term}": loss for term, loss in losses.items()}
     metrics |= {
-        f"grad_norm/{SYMBOLS[network]}": optax.global_norm(gradient)
+        f"grad_norm/{SYMBOLS[network]}": optax.tree.norm(gradient)
         for network, gradient in gradients.items()
     }
     return metrics

@@ -1,0 +1,30 @@
+"""SIGTERM inside and outside of the context."""
+
+import os
+import signal
+import threading
+
+from bigbigan_jax.training.preemption import Preemption
+
+
+def test_sigterm_is_noted_and_afterwards_means_what_it_did():
+    before = signal.getsignal(signal.SIGTERM)
+    with Preemption() as preemption:
+        assert not preemption.reached(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert preemption.reached(2)
+        assert preemption.reached(3)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_thread_may_train_too():
+    reached = []
+
+    def train():
+        with Preemption() as preemption:
+            reached.append(preemption.reached(1))
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert reached == [False]
