@@ -1,4 +1,4 @@
-"""Reads main.py's command line; a mistake in it, or in the config file, ends as one clear line."""
+"""Reads the command line; a mistake in it, or in the config file, ends as one clear line."""
 
 import os
 import re
@@ -11,17 +11,21 @@ from ml_collections import ConfigDict
 
 from bigbigan_jax.config import ConfigError, default_of
 
+_EXAMPLES = {"config": "configs/digits.py", "workdir": "runs/first"}
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 
 
-def parse_flags(argv: Sequence[str]) -> Sequence[str]:
+def parse_flags(
+    argv: Sequence[str], required: Sequence[str] = ("config", "workdir")
+) -> Sequence[str]:
     """Parses absl's flags, among them "config" of `config_flags.DEFINE_config_file`.
 
     For `app.run(main, flags_parser=parse_flags)`. Ends the process with exit code 2 and one line on
-    stderr where that fails, or where --config or --workdir is missing.
+    stderr where that fails.
 
     Args:
       argv: the command line, with the name of the program.
+      required: flags that must be there.
 
     Returns:
       The name of the program.
@@ -33,7 +37,7 @@ def parse_flags(argv: Sequence[str]) -> Sequence[str]:
             if override := _OVERRIDE.match(argument):
                 default_of(override[1])
         rest = flags.FLAGS(argv)
-        _check_parsed(path, rest[1:])
+        _check_parsed(path, rest[1:], required)
     except Exception as error:  # a config file is a program, and may raise anything
         print(f"error: {_explain(error, path)}", file=sys.stderr)
         sys.exit(2)
@@ -52,13 +56,12 @@ def _config_path(argv: Sequence[str]) -> str | None:
     return None
 
 
-def _check_parsed(path: str | None, unexpected: Sequence[str]) -> None:
+def _check_parsed(path: str | None, unexpected: Sequence[str], required: Sequence[str]) -> None:
     if unexpected:
         raise ConfigError(f"unexpected argument {unexpected[0]!r}; settings are --name=value")
-    if path is None:
-        raise ConfigError("--config is missing; such as --config=configs/digits.py")
-    if not flags.FLAGS["workdir"].value:
-        raise ConfigError("--workdir is missing; such as --workdir=runs/first")
+    for name in required:
+        if not flags.FLAGS[name].present or flags.FLAGS[name].value == "":
+            raise ConfigError(f"--{name} is missing; such as --{name}={_EXAMPLES[name]}")
     if not isinstance(flags.FLAGS["config"].value, ConfigDict):
         raise ConfigError(f"--config={path}: get_config() does not return a ConfigDict")
 

@@ -93,10 +93,8 @@ class Step:
             skipped_in_a_row=jnp.where(ok, 0, state.skipped_in_a_row + 1),
         )
         metrics |= singular_values(state.spectral)
-        return state, metrics | {
-            "skipped": state.skipped,
-            "skipped_in_a_row": state.skipped_in_a_row,
-        }
+        metrics |= {"skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
+        return state, metrics
 
     def update_discriminator(
         self, state: TrainState, x: jax.Array, key: jax.Array
@@ -175,6 +173,6 @@ class Step:
             together(pairs.z_hat, pairs.z),
             mutable=["spectral"],
         )
-        real = {term: score[0::2] for term, score in scores.items()}
-        generated = {term: score[1::2] for term, score in scores.items()}
+        real = {term: score.reshape(-1, 2)[:, 0] for term, score in scores.items()}
+        generated = {term: score.reshape(-1, 2)[:, 1] for term, score in scores.items()}
         return (real, generated), updated

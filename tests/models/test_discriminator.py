@@ -102,3 +102,16 @@ def test_block_as_restated(features, downsample, preactivation):
     y = pool(conv(3, "conv1", nn.relu(y)))
     shortcut = conv(1, "shortcut", x) if downsample or features != 5 else x
     np.testing.assert_allclose(block.apply(variables, x), y + pool(shortcut), rtol=1e-4, atol=1e-5)
+
+
+def test_trunk_is_blocks_then_a_sum_over_space():
+    x = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
+    trunk = ImageTrunk(8, channels=1, attention_resolution=64, dtype=jnp.float32)
+    variables = trunk.init(jax.random.key(0), x)
+    y = x
+    for i, downsample in enumerate((True, False)):
+        own = {kind: value[f"block{i}"] for kind, value in variables.items()}
+        # The first block takes the image raw: half of its values are negative.
+        y = DiscriminatorBlock(4, downsample, i > 0, jnp.float32).apply(own, y)
+    expected = np.maximum(y, 0).sum(axis=(1, 2))
+    np.testing.assert_allclose(trunk.apply(variables, x), expected, rtol=1e-4, atol=1e-5)

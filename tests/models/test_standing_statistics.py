@@ -37,6 +37,9 @@ def case():
         "generator": Normalised().init(jax.random.key(0), z, train=True),
         "encoder": batch_norm(True, jnp.float32, None).init(jax.random.key(0), images[0]),
     }
+    # An orthogonal kernel, as the initial one is, would leave its vector where it is.
+    kernel = jax.random.normal(jax.random.key(3), (4, 3))
+    variables["generator"]["params"]["dense"]["kernel"] = kernel
     key = jax.random.key(2)
     new = jax.jit(lambda: standing_statistics(networks, variables, images, key))()
     return SimpleNamespace(variables=variables, images=images, key=key, new=new)
