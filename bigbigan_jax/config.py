@@ -217,6 +217,11 @@ def _check_model(model: ConfigDict) -> None:
             f"config.model.encoder.width is {encoder.width}; it must be at least 1/64, as the "
             "trunk begins with 64 times as many channels"
         )
+    if not {"z", "xz"} & set(model.terms) or not {"x", "xz"} & set(model.terms):
+        raise ConfigError(
+            f"config.model.terms is {model.terms!r}, which leaves E or G without a gradient; add "
+            "'xz', or for a GAN without encoder set model.encoder.trunk='none'"
+        )
     if encoder.image_size not in [model.image_size * factor for factor in (1, 2, 4)]:
         raise ConfigError(
             f"config.model.encoder.image_size is {encoder.image_size}; it must be 1, 2 or 4 times "

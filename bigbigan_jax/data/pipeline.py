@@ -16,7 +16,7 @@ from absl import flags
 
 from bigbigan_jax.data.errors import DataError
 from bigbigan_jax.data.sources import Source
-from bigbigan_jax.data.stages import Augment, CenterCrop, Pixels, start_worker
+from bigbigan_jax.data.stages import Augment, CenterCrop, HostShare, Pixels, start_worker
 from bigbigan_jax.data.transforms import Augmentation
 
 # Threads and processes work on chunks of a step's images: whole steps would be too coarse
@@ -44,9 +44,8 @@ def training_batches(
 
     The global sequence is the whole set, newly shuffled in each epoch, without end; batches
     run across the borders of epochs. Batch j of step t is elements
-    (t * batches_per_step + j) * batch_size onwards of that sequence, and host h holds
-    elements h, h + hosts, h + 2 * hosts, ... of each batch. Element i of a host's batch is
-    therefore element i * hosts + h of the global batch.
+    (t * batches_per_step + j) * batch_size onwards of that sequence, and host h holds the
+    h-th of `hosts` equal parts of each batch: the parts of all hosts, end to end, are the batch.
 
     Close the iterator when done (`contextlib.closing`): that ends its threads or processes.
     With workers, the calling script needs the `if __name__ == "__main__"` guard of
@@ -87,13 +86,14 @@ def training_batches(
     order_seed, crop_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
     per_step = batches_per_step * batch_size // hosts
     chunk = max(size for size in range(1, _CHUNK + 1) if per_step % size == 0)
-    chunks = (
+    everything = (
         grain.MapDataset.source(Pixels(source, channels))
         .shuffle(seed=order_seed)
         .repeat()
-        .random_map(Augment(image_size, augmentation), seed=crop_seed)[host::hosts]
-        .batch(chunk)[start_step * (per_step // chunk) :]
+        .random_map(Augment(image_size, augmentation), seed=crop_seed)
     )
+    share = HostShare(everything, batch_size, host, hosts)
+    chunks = grain.MapDataset.source(share).batch(chunk)[start_step * (per_step // chunk) :]
     return _steps(chunks, per_step // chunk, (batches_per_step, batch_size // hosts), workers)
 
 

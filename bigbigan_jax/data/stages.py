@@ -70,6 +70,33 @@ class Augment(grain.transforms.RandomMap):
 
 
 @dataclasses.dataclass(frozen=True)
+class HostShare:
+    """One host's part of each batch of a global sequence.
+
+    Attributes:
+      everything: the global sequence.
+      batch_size: of the global batches, a multiple of `hosts`.
+      host: number of this host.
+      hosts: number of hosts.
+    """
+
+    everything: grain.MapDataset
+    batch_size: int
+    host: int
+    hosts: int
+
+    def __len__(self) -> int:
+        """Returns the number of elements in the host's parts of all whole batches."""
+        return len(self.everything) // self.batch_size * (self.batch_size // self.hosts)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Returns an element of the global sequence by its number in the host's parts."""
+        part = self.batch_size // self.hosts
+        batch, row = divmod(index, part)
+        return self.everything[batch * self.batch_size + self.host * part + row]
+
+
+@dataclasses.dataclass(frozen=True)
 class CenterCrop(grain.transforms.Map):
     """Replaces a record's image by its centre crop.
 

@@ -62,7 +62,9 @@ class Progress:
             return
         losses = {name: scalars[name] for name in scalars if name in ("loss/D", "loss/EG")}
         if self._bar:
-            self._bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()})
+            shown = {name: f"{value:.3f}" for name, value in losses.items()}
+            shown["waiting for data"] = f"{scalars['waiting_for_data']:.1%}"
+            self._bar.set_postfix(shown)
             return
         rate = scalars["images_per_second"]
         left = (self._steps - step) * self._images_per_step / max(rate, 1e-9)
