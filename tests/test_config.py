@@ -70,6 +70,8 @@ WRONG = [
     ("model.terms", ("x", "y"), "'x', 'z', 'xz'"),
     ("model.terms", (), "each term in play once"),
     ("model.terms", ("x", "x"), "each term in play once"),
+    ("model.terms", ("x",), "add 'xz'"),
+    ("model.terms", ("z",), "add 'xz'"),
     ("model.z_dim", 100, "multiple of 6"),
     ("model.z_dim", 120.0, "type int"),
     ("model.generator.channels", 0, "positive"),

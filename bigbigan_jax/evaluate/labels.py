@@ -70,7 +70,7 @@ class LabelScores:
         self._programs, self._batch_size = programs, batch_size
         self._train = LabelledImages.read(train, *shape, MAX_TRAIN)
         self._test = LabelledImages.read(test, *shape, MAX_TEST)
-        self._classifier = MLPClassifier((256,), random_state=0)
+        self._classifier = MLPClassifier((256,), tol=1e-3, random_state=0)
         self._size = family.generated_size
         self._classifier.fit(self._pixels(self._train.images), self._train.labels)
         self.classifier_accuracy = self._accuracy(self._test.images)

@@ -76,7 +76,7 @@ class Step:
           key: the key of the run, the same at every step.
 
         Returns:
-          The state after, and float32 scalars by name.
+          The state after, and scalars by name.
         """
         images = scale_images(batch["image"])
         d_metrics = []

@@ -1,4 +1,4 @@
-"""What a training step reports of itself: float32 scalars by name."""
+"""What a training step reports of itself: scalars by name."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -50,10 +50,11 @@ def test_a_bar_on_a_terminal(clock, capsys, monkeypatch):
     monkeypatch.setattr(progress.sys.stdout, "isatty", lambda: True)
     with Progress(start=2, steps=10, images_per_step=1, devices=1, shown=True) as shown:
         shown.step_done()
-        shown.show(3, {"loss/D": 1.0})
+        shown.show(3, {"loss/D": 1.0, "waiting_for_data": 0.25})
         shown.note("a note")
     out = capsys.readouterr().out
-    assert "3/10" in out and "loss/D=1.000" in out and "a note" in out
+    assert "3/10" in out and "a note" in out
+    assert "loss/D=1.000" in out and "waiting for data=25.0%" in out
 
 
 def test_other_processes_are_silent(clock, capsys):
