@@ -50,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    numbers = measure(build_family(config, mesh), config, mesh, _WARM_UP.value, _STEPS.value)
+    family, counts = build_family(config, mesh), (_WARM_UP.value, _STEPS.value)
+    numbers = measure(family, config, mesh, *counts, with_parts=_PARTS.value)
     for name, value in numbers.items():
         print(f"{name:<28} {_show(value):>24}")
     if _JSON.value:
@@ -60,7 +61,14 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def measure(family: Family, config: ConfigDict, mesh: Mesh, warm_up: int, steps: int) -> Numbers:
+def measure(
+    family: Family,
+    config: ConfigDict,
+    mesh: Mesh,
+    warm_up: int,
+    steps: int,
+    with_parts: bool = False,
+) -> Numbers:
     """Numbers by name, with their unit; None is what the backend does not tell.
 
     FLOPs and bytes are the compiler's count for the program of one device.
@@ -75,7 +83,7 @@ def measure(family: Family, config: ConfigDict, mesh: Mesh, warm_up: int, steps:
     memory = update.memory_analysis()
 
     parts = {}
-    if _PARTS.value and isinstance(family, BigBiGAN):
+    if with_parts and isinstance(family, BigBiGAN):
         parts = time_parts(family, state, batch, key, warm_up, steps)
 
     (_, metrics), seconds = seconds_a_call(

@@ -11,6 +11,7 @@ The last alone proves little: random features do well at it.
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -23,6 +24,7 @@ from bigbigan_jax.data import Source, evaluation_batches
 
 MAX_TRAIN, MAX_TEST = 10_000, 2_000
 SAMPLES = 1_000
+PART = 512
 STATISTICS_BATCHES = 16
 
 
@@ -86,13 +88,13 @@ class LabelScores:
         samples = np.asarray(programs.sample(variables, key, SAMPLES))
         probabilities = self._classifier.predict_proba(self._pixels(samples))
         neighbours = KNeighborsClassifier(1).fit(
-            np.asarray(programs.encode(variables, train.images)), train.labels
+            _in_parts(programs.encode, variables, train.images), train.labels
         )
         return {
-            "label_kept": self._accuracy(programs.reconstruct(variables, test.images)),
+            "label_kept": self._accuracy(_in_parts(programs.reconstruct, variables, test.images)),
             "confidence": float(probabilities.max(axis=1).mean()),
             "z_1nn": neighbours.score(
-                np.asarray(programs.encode(variables, test.images)), test.labels
+                _in_parts(programs.encode, variables, test.images), test.labels
             ),
         }
 
@@ -104,3 +106,11 @@ class LabelScores:
         side = (self._size, self._size)
         resized = [cv2.resize(image, side, interpolation=cv2.INTER_AREA) for image in images]
         return np.reshape(resized, (len(images), -1)) / 255
+
+
+def _in_parts(
+    program: Callable[[Any, np.ndarray], jax.Array], variables: Any, images: np.ndarray
+) -> np.ndarray:
+    """Applies a program to `PART` images at a time, so that large sets fit."""
+    starts = range(0, len(images), PART)
+    return np.concatenate([np.asarray(program(variables, images[i : i + PART])) for i in starts])

@@ -111,7 +111,8 @@ class Discriminator(nn.Module):
             features["z"] = mlp("H")(z.astype(self.dtype))
         if "xz" in self.terms:
             features["xz"] = mlp("J")(jnp.concatenate([features["x"], features["z"]], axis=-1))
+        linear = {"dtype": jnp.float32, "precision": jax.lax.Precision.HIGHEST}
         return {
-            term: SNDense(1, dtype=jnp.float32, name=f"theta_{term}")(features[term])[:, 0]
+            term: SNDense(1, **linear, name=f"theta_{term}")(features[term])[:, 0]
             for term in self.terms
         }

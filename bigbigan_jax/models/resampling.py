@@ -58,9 +58,10 @@ def conv_downsample(x: jax.Array, kernel: jax.Array, *_, precision=None, **__) -
 
 def _box_filtered(kernel: jax.Array) -> jax.Array:
     """The 3×3 kernel convolved with a 2×2 box of ones: [3, 3, C, D] -> [4, 4, C, D]."""
-    kernel = jnp.pad(kernel, ((1, 1), (1, 1), (0, 0), (0, 0)))
-    kernel = kernel[1:] + kernel[:-1]
-    return kernel[:, 1:] + kernel[:, :-1]
+    # Summed in float32, so that in bfloat16 each tap is rounded once.
+    padded = jnp.pad(kernel.astype(jnp.float32), ((1, 1), (1, 1), (0, 0), (0, 0)))
+    rows = padded[1:] + padded[:-1]
+    return (rows[:, 1:] + rows[:, :-1]).astype(kernel.dtype)
 
 
 def _by_dilation(x: jax.Array, kernel: jax.Array, precision) -> jax.Array:

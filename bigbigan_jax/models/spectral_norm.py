@@ -6,6 +6,8 @@ vector `u` persists in the collection "spectral"; it moves only in calls that ma
 mutable, so whoever applies a network decides when an iteration counts.
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -30,9 +32,11 @@ def power_iteration(
     """
     matrix = kernel.reshape(-1, kernel.shape[-1])
     constant = jax.lax.stop_gradient(matrix)
-    v = _normalize(constant @ u, epsilon)
-    u = _normalize(v @ constant, epsilon)
-    return v @ (matrix @ u), u
+    # In full float32: the default on TPU would round both factors to bfloat16.
+    product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+    v = _normalize(product(constant, u), epsilon)
+    u = _normalize(product(v, constant), epsilon)
+    return product(v, product(matrix, u)), u
 
 
 def _normalize(vector: jax.Array, epsilon: float) -> jax.Array:

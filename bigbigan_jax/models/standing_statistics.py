@@ -19,7 +19,11 @@ GENERATOR_BATCHES = 16
 
 
 def standing_statistics(
-    networks: Networks, variables: Variables, images: jax.Array, key: jax.Array
+    networks: Networks,
+    variables: Variables,
+    images: jax.Array,
+    key: jax.Array,
+    shard: Callable[[jax.Array], jax.Array] = lambda array: array,
 ) -> Variables:
     """Replaces the batch statistics of G and E by averages over whole batches.
 
@@ -31,6 +35,7 @@ def standing_statistics(
       variables: of G and E, with the weights to evaluate (the EMA).
       images: [N, B, image_size, image_size, C] in [-1, 1], N batches of training images.
       key: for `GENERATOR_BATCHES` batches of B fresh z.
+      shard: pins an array with a leading batch axis to the data axis of a mesh.
 
     Returns:
       `variables` with new "batch_stats" (and "spectral").
@@ -39,7 +44,7 @@ def standing_statistics(
     batch_size = images.shape[1]
 
     def generate(variables, key):
-        z = networks.sample_z(key, batch_size)
+        z = shard(networks.sample_z(key, batch_size))
         return networks.generator.apply(
             variables, z, train=True, mutable=["batch_stats", SPECTRAL]
         )[1]

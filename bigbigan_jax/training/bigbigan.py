@@ -112,10 +112,8 @@ class BigBiGAN:
             return {}
         networks, x = self.networks, scale_images(batch["image"][-1])
         key = stream(key, "monitor", state.step)
-        variables = standing_statistics(
-            networks, state.ema_variables(), scale_images(batch["image"]), key
-        )
-        z = networks.sample_z(stream(key, "z"), len(x))
+        variables = self.evaluation_variables(state, batch["image"], key)
+        z = self.step.shard(networks.sample_z(stream(key, "z"), len(x)))
         x_hat = networks.resize_for_encoder(networks.generate(variables, z))
         z_error = z - networks.encode(variables, x_hat).z_mean
         x_error = networks.pool_for_discriminator(x) - networks.reconstruct(variables, x)
@@ -127,7 +125,9 @@ class BigBiGAN:
     def evaluation_variables(
         self, state: TrainState, images: jax.Array, key: jax.Array
     ) -> Variables:
-        return standing_statistics(self.networks, state.ema_variables(), scale_images(images), key)
+        return standing_statistics(
+            self.networks, state.ema_variables(), scale_images(images), key, self.step.shard
+        )
 
     def sample(self, variables: Variables, key: jax.Array, count: int) -> jax.Array:
         return to_bytes(self.networks.generate(variables, self.networks.sample_z(key, count)))

@@ -25,7 +25,7 @@ from bigbigan_jax.training.checkpoint_reader import (
 )
 from bigbigan_jax.training.checksum import checksums, seal
 
-__all__ = ["CheckpointError", "Checkpoints"]
+__all__ = ["CheckpointError", "Checkpoints", "absolute"]
 
 
 class Checkpoints:
@@ -44,7 +44,7 @@ class Checkpoints:
         best_metric: str | None = None,
         best_mode: Literal["min", "max"] = "min",
     ):
-        workdir = _absolute(workdir)
+        workdir = absolute(workdir)
         self._directory = workdir / "checkpoints"
         self._damaged = workdir / "checkpoints_damaged"
         self._best_metric = best_metric
@@ -83,6 +83,7 @@ class Checkpoints:
             save before this one failed.
           TypeError: the metadata are not JSON-able.
         """
+        self._remove_unfinished()
         folder, latest = self._folder(step), self.latest_step()
         # Orbax would return False for a step it knows and overwrite one it does not know.
         if folder.exists() or (latest is not None and step <= latest):
@@ -95,7 +96,6 @@ class Checkpoints:
                 raise CheckpointError(f"{folder}: {path} is {type(leaf)}, must be a jax.Array")
         sums = checksums(state)
         self.wait()
-        self._remove_unfinished()
         metrics = {name: float(value) for name, value in (metrics or {}).items()}
         record = {"metadata": metadata, "metrics": metrics, "leaves": leaf_table(state, sums)}
         items = ocp.args.Composite(
@@ -226,11 +226,14 @@ class Checkpoints:
                 if ocp.utils.is_tmp_checkpoint(path):
                     logging.warning("removing the unfinished checkpoint %s", path)
                     path.rmtree()
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("unfinished checkpoints removed")
 
 
-def _absolute(workdir: str | os.PathLike[str]) -> epath.Path:
+def absolute(workdir: str | os.PathLike[str]) -> epath.Path:
+    """A folder's absolute path, "~" resolved; "gs://…" and the like stay as they are."""
     text = os.fspath(workdir)
-    return epath.Path(text if "://" in text else os.path.abspath(text))
+    return epath.Path(text if "://" in text else os.path.abspath(os.path.expanduser(text)))
 
 
 @contextlib.contextmanager

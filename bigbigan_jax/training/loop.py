@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import jax
@@ -54,6 +54,7 @@ def train(run: Run) -> Outcome:
             Reporter(run, start) as reporter,
         ):
             reporter.progress.note(f"compiled the training step in {seconds:.0f} s")
+            overdue = False
             for step in range(start + 1, config.steps + 1):
                 with reporter.progress.waiting_for_data():
                     batch = next(batches)
@@ -61,14 +62,15 @@ def train(run: Run) -> Outcome:
 
                 stop = preemption.reached(step)
                 last = stop or step == config.steps
-                save = last or step % config.checkpoint.every == 0
-                if save or step % config.log.monitor_every == 0:
+                save = last or overdue or step % config.checkpoint.every == 0
+                judge = save and not stop and config.checkpoint.best_metric
+                if judge or step % config.log.monitor_every == 0:
                     metrics |= programs.monitor(state, batch, key)
                 reporter.step_done(step, metrics)
+                if save:
+                    overdue = not _save(run, checkpoints, step, state, reporter.flush())
                 if step == config.steps or step % config.log.sheets_every == 0:
                     reporter.write_sheets(step, state, batch)
-                if save:
-                    _save(run, checkpoints, step, state, reporter.flush())
                 if stop:
                     break
             return Outcome(state, step, preempted=stop and step < config.steps)
@@ -82,7 +84,7 @@ def _restore_or_init(run: Run, checkpoints: Checkpoints) -> tuple[Any, int]:
     return state, int(state.step)
 
 
-def _batches(run: Run, start: int) -> Iterator[dict[str, jax.Array]]:
+def _batches(run: Run, start: int) -> Generator[dict[str, jax.Array], None, None]:
     """Batches from step `start` on, on the devices ahead of their use."""
     config, family = run.config, run.family
     on_host = training_batches(
@@ -108,8 +110,10 @@ def _batches(run: Run, start: int) -> Iterator[dict[str, jax.Array]]:
 
 def _save(
     run: Run, checkpoints: Checkpoints, step: int, state: Any, metrics: dict[str, float]
-) -> None:
+) -> bool:
+    """Saves unless the step was not finite: what made it so may be in the state already."""
     if metrics["skipped_in_a_row"]:
         logging.warning("step %d was not finite: no checkpoint of it is saved", step)
-        return
+        return False
     checkpoints.save(step, state, run.metadata, metrics)
+    return True

@@ -14,8 +14,13 @@ AXIS = "data"
 
 
 def data_mesh() -> Mesh:
-    """All devices of all hosts in one axis."""
-    return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+    """All devices of all hosts in one axis, host after host.
+
+    `jax.make_mesh` would order them by topology, which on some TPU slices mixes the hosts and with
+    them the rows of a batch.
+    """
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    return Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

@@ -22,8 +22,9 @@ class Programs:
     Attributes:
       update: the training step; consumes the state it is given.
       monitor: metrics that need forward passes of their own.
-      evaluation_variables: weights and statistics for the two below.
+      evaluation_variables: weights and statistics for the three below.
       sample: with arguments (variables, key, count).
+      encode: with arguments (variables, images).
       reconstruct: with arguments (variables, images).
     """
 

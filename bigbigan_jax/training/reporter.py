@@ -91,7 +91,7 @@ class Reporter:
         variables = programs.evaluation_variables(state, batch["image"], key)
         made = {"samples": sheets.grid(np.asarray(programs.sample(variables, key, SHEET_SAMPLES)))}
         if run.family.has_encoder:
-            images = self._sheet_images(batch)
+            images = self._sheet_images()
             made["reconstructions"] = sheets.pairs(
                 images, np.asarray(programs.reconstruct(variables, images))
             )
@@ -100,7 +100,7 @@ class Reporter:
                 sheets.write_png(sheet_path(run, name, step), sheet)
                 self._log.image(step, name, sheet)
 
-    def _sheet_images(self, batch: Mapping[str, jax.Array]) -> np.ndarray:
+    def _sheet_images(self) -> np.ndarray:
         """The first held-out images, or the first training images where none are held out."""
         run = self._run
         batches = evaluation_batches(

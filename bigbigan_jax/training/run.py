@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import zlib
 
 import jax
 import numpy as np
@@ -15,7 +16,7 @@ from ml_collections import ConfigDict
 from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.data import Source, open_source
 from bigbigan_jax.training.bigbigan import BigBiGAN
-from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints
+from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints, absolute
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
 from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
@@ -68,7 +69,7 @@ class Run:
 
 
 def build_family(config: ConfigDict, mesh: Mesh) -> Family:
-    """What `config.family` names."""
+    """The family that `config.family` names: BigBiGAN is the only one so far."""
     sharding = split_axis(mesh)
     return BigBiGAN.from_config(
         config.to_dict(), shard=lambda x: jax.lax.with_sharding_constraint(x, sharding)
@@ -108,7 +109,7 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
             "data.eval_split"
         )
     mesh = data_mesh()
-    workdir = epath.Path(workdir if "://" in str(workdir) else os.path.abspath(workdir))
+    workdir = absolute(workdir)
     metadata = run_metadata(config.to_dict(), source.fingerprint)
     family = build_family(config, mesh)
     programs = Programs.of(family, mesh)
@@ -135,6 +136,8 @@ def _check_best_metric(run: Run) -> None:
 
 def _claim_workdir(run: Run) -> None:
     path = run.workdir / "run.json"
+    if jax.process_count() > 1:
+        _check_hosts_agree(run, path)
     if path.exists():
         for line in _differences(run, _read_json(path)):
             logging.warning("differs from the run in %s: %s", run.workdir, line)
@@ -142,8 +145,6 @@ def _claim_workdir(run: Run) -> None:
         saved = checkpoints.metadata() if checkpoints.steps() else None
     if saved is not None:
         _differences(run, saved)
-    if jax.process_count() > 1:  # all have looked before process 0 writes
-        multihost_utils.sync_global_devices("workdir checked")
     if jax.process_index() == 0:
         run.workdir.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
@@ -156,6 +157,21 @@ def _claim_workdir(run: Run) -> None:
                 f"--workdir={run.workdir} is not shared: process 0 wrote {path}, which another "
                 "process does not see; use a folder that all hosts reach, such as gs://…"
             )
+
+
+def _check_hosts_agree(run: Run, path: epath.Path) -> None:
+    """All processes must take the same turns from here on, or they would wait for each other."""
+    seen = [json.dumps(run.metadata), path.read_text() if path.exists() else ""]
+    # This gather also makes process 0 wait with its writing until all have looked.
+    views = multihost_utils.process_allgather(np.array([zlib.crc32(s.encode()) for s in seen]))
+    own, workdir = (len(np.unique(column)) == 1 for column in views.T)
+    if not own:
+        raise ConfigError("the processes have different configurations, data or versions")
+    if not workdir:
+        raise CheckpointError(
+            f"--workdir={run.workdir} is not shared: {path} is not the same for all processes; use "
+            "a folder that all hosts reach, such as gs://…"
+        )
 
 
 def _differences(run: Run, saved: dict) -> list[str]:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from etils import epath
 from absl import logging
 from jax.sharding import AxisType, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
@@ -387,11 +388,29 @@ def test_kill_in_mid_save_does_not_disturb_the_next_start(tmp_path):
     assert [f.name for f in folder.iterdir()] == ["20"]
 
 
+def test_a_save_cut_short_under_its_final_name_is_replaced(tmp_path, monkeypatch):
+    """On object stores Orbax writes in place and marks what is complete."""
+    save_steps(tmp_path, [10])
+    (tmp_path / "checkpoints" / "20").mkdir()
+    unmarked = str(tmp_path / "checkpoints" / "20")
+    monkeypatch.setattr(
+        checkpoints.ocp.utils, "is_tmp_checkpoint", lambda path: str(path) == unmarked
+    )
+    with Checkpoints(tmp_path, keep_last=2, keep_every=None) as ckpts:
+        ckpts._manager.all_steps = lambda: [10]  # as Orbax answers there
+        ckpts.save(20, {"a": jnp.zeros(9)}, {"at": 20})
+        ckpts.wait()
+    with Checkpoints(tmp_path, keep_last=2, keep_every=None) as ckpts:
+        assert ckpts.restore({"a": jnp.zeros(9)})[1] == {"at": 20}
+
+
 def test_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert save_steps("run", [1]) == [1]
     assert (tmp_path / "run" / "checkpoints" / "1").is_dir()
-    assert str(checkpoints._absolute("gs://bucket/run")) == "gs://bucket/run"
+    assert str(checkpoints.absolute("gs://bucket/run")) == "gs://bucket/run"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert checkpoints.absolute("~/run") == epath.Path(tmp_path / "run")
 
 
 @pytest.mark.parametrize("policy", [{"keep_last": 0}, {"keep_every": 0}, {"best_mode": "best"}])

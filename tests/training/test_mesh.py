@@ -12,6 +12,12 @@ def test_one_axis_over_all_devices():
     assert list(mesh.devices) == jax.devices()
 
 
+def test_a_host_has_consecutive_devices_whatever_the_topology(monkeypatch):
+    devices = jax.devices()
+    monkeypatch.setattr(jax, "devices", lambda: devices[::2] + devices[1::2])
+    assert list(data_mesh().devices) == devices
+
+
 def test_batches_are_split_along_their_second_axis():
     mesh = data_mesh()
     images = np.arange(2 * 16 * 3, dtype=np.uint8).reshape(2, 16, 3)
