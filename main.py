@@ -35,8 +35,6 @@ _COORDINATOR = flags.DEFINE_string(
 )
 _PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, with --coordinator.")
 _PROCESS = flags.DEFINE_integer("process", None, "Number of this process, with --coordinator.")
-
-
 _START_TIMEOUT = flags.DEFINE_integer(
     "start_timeout", 300, "Seconds to wait for the other processes, with --distributed.", 1
 )

@@ -4,9 +4,8 @@
 
 G and D as in BigGAN's author's CIFAR code (ch 64), E a ResNet-18 with a 3×3 stem. The paper has
 no CIFAR model: sizes and rates here are this project's.
-Needs: one GPU; CIFAR-10, prepared by
-    python -c "import tensorflow_datasets as tfds;
-    tfds.builder('cifar10', file_format='array_record').download_and_prepare()"
+Needs: one GPU; CIFAR-10 prepared for TFDS as ArrayRecord (README, "Training").
+Expect: not known yet, nobody has trained it to the end.
 """
 
 from bigbigan_jax.config import default_config

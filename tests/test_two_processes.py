@@ -77,7 +77,7 @@ def test_a_workdir_that_is_not_shared_is_refused(tmp_path):
     pair = start_pair([tmp_path / "a", tmp_path / "b"])
     for code, _, err in map(finish, pair):
         assert code == 1
-        assert f"is not shared: " in err
+        assert "is not shared: " in err
     assert not (tmp_path / "b").exists()
 
 
