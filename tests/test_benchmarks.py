@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from runs import ROOT
+from small_runs import ROOT
 
 from bigbigan_jax.training.mesh import data_mesh
 from bigbigan_jax.training.run import build_family

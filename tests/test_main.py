@@ -7,7 +7,8 @@ import shutil
 import signal
 
 import pytest
-from runs import (
+from small_gan import get_config
+from small_runs import (
     SMALL_GAN,
     assert_same_run,
     finish,
@@ -17,7 +18,6 @@ from runs import (
     start_main,
     wait_until,
 )
-from small_gan import get_config
 
 DIGITS = "--config=configs/digits.py"
 

@@ -6,8 +6,8 @@ import socket
 import jax
 import numpy as np
 import pytest
-from runs import SMALL_GAN, finish, logged, run_main, saved_steps, start_main, wait_until
 from small_gan import get_config
+from small_runs import SMALL_GAN, finish, logged, run_main, saved_steps, start_main, wait_until
 
 from bigbigan_jax.data import AUGMENTATIONS, training_batches
 from bigbigan_jax.training.run import prepare_run

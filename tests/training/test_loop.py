@@ -6,8 +6,8 @@ import shutil
 import jax
 import pytest
 from jax.sharding import AxisType
-from runs import assert_same_run, assert_same_state, logged, saved_state, saved_steps
 from small_gan import get_config
+from small_runs import assert_same_run, assert_same_state, logged, saved_state, saved_steps
 
 from bigbigan_jax.training import run as run_module
 from bigbigan_jax.training.loop import train
