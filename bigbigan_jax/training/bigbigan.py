@@ -72,6 +72,7 @@ class BigBiGAN:
         return self.networks.encoder is not None
 
     def init(self, key: jax.Array) -> TrainState:
+        """The state before the first step; the averages start as the weights."""
         networks = self.networks
         x = jnp.zeros((1, self.image_size, self.image_size, self.image_channels))
         x_at_g = networks.pool_for_discriminator(x)

@@ -67,7 +67,8 @@ class Reporter:
     def _report(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
         jax.block_until_ready(metrics)
         config = self._run.config
-        if step % config.log.every == 0 or step == config.steps:
+        due = step % config.log.every == 0 or step % config.log.monitor_every == 0
+        if due or step == config.steps:
             self._write(step, _floats(metrics))
         in_a_row = int(jax.device_get(metrics["skipped_in_a_row"]))
         limit = config.training.max_skipped_in_a_row
