@@ -76,7 +76,7 @@ def measure(
     programs, devices = Programs.of(family, mesh), mesh.devices.flat
     update, compile_seconds = compile_update(programs, family, config.batch_size, mesh)
     key = jax.jit(lambda: jax.random.key(0), out_shardings=replicated(mesh))()
-    state = jax.jit(family.init, out_shardings=replicated(mesh))(key)
+    state = programs.init(key)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     batch = made_up_batch(family, config.batch_size, mesh)
     flop = _cost(update).get("flops")

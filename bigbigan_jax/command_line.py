@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from bigbigan_jax.config import ConfigError, default_of
 
 _EXAMPLES = {"config": "configs/digits.py", "workdir": "runs/first"}
-_OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
+_OVERRIDE = re.compile(r"--?config\.([^=]+)")
 
 
 def parse_flags(

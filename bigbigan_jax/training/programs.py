@@ -20,6 +20,7 @@ class Programs:
     """The methods of a family (see there), jitted over a mesh.
 
     Attributes:
+      init: the state before the first step, from a key.
       update: the training step; consumes the state it is given.
       monitor: metrics that need forward passes of their own.
       evaluation_variables: weights and statistics for the three below.
@@ -28,6 +29,7 @@ class Programs:
       reconstruct: with arguments (variables, images).
     """
 
+    init: Callable[..., Any]
     update: Callable[..., Any]
     monitor: Callable[..., Any]
     evaluation_variables: Callable[..., Any]
@@ -40,6 +42,7 @@ class Programs:
         """Jits the methods; their results are whole on every device."""
         everywhere = replicated(mesh)
         return cls(
+            init=jax.jit(family.init, out_shardings=everywhere),
             update=jax.jit(family.update, donate_argnums=0, out_shardings=everywhere),
             monitor=jax.jit(family.monitor, out_shardings=everywhere),
             evaluation_variables=jax.jit(family.evaluation_variables, out_shardings=everywhere),

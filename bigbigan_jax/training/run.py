@@ -54,7 +54,7 @@ class Run:
 
     def initial_state(self):
         """The state before the first step, on all devices."""
-        return jax.jit(self.family.init, out_shardings=replicated(self.mesh))(self.key())
+        return self.programs.init(self.key())
 
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this run; to be closed."""
