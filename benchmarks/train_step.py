@@ -27,8 +27,8 @@ from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.images import scale_images
 from bigbigan_jax.training.mesh import data_mesh, replicated, shard_batches
-from bigbigan_jax.training.programs import Programs, compile_update
-from bigbigan_jax.training.run import build_family
+from bigbigan_jax.training.programs import Programs, compile_update, on_mesh, state_sharding
+from bigbigan_jax.training.run import build_family, check_batch_size
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "File that defines get_config().")
 _STEPS = flags.DEFINE_integer("steps", 20, "Steps that are timed.", 1)
@@ -45,12 +45,11 @@ def main(argv: Sequence[str]) -> int:
     config, mesh = _CONFIG.value, data_mesh()
     try:
         validate(config)
-        if config.batch_size % mesh.size:
-            raise ConfigError(f"config.batch_size must be a multiple of {mesh.size} devices")
+        check_batch_size(config, mesh.size)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    family, counts = build_family(config, mesh), (_WARM_UP.value, _STEPS.value)
+    family, counts = build_family(config), (_WARM_UP.value, _STEPS.value)
     numbers = measure(family, config, mesh, *counts, with_parts=_PARTS.value)
     for name, value in numbers.items():
         print(f"{name:<28} {_show(value):>24}")
@@ -84,7 +83,7 @@ def measure(
 
     parts = {}
     if with_parts and isinstance(family, BigBiGAN):
-        parts = time_parts(family, state, batch, key, warm_up, steps)
+        parts = time_parts(family, mesh, state, batch, key, warm_up, steps)
 
     (_, metrics), seconds = seconds_a_call(
         lambda last: update(last[0], batch, key), (state, None), warm_up, steps
@@ -121,6 +120,7 @@ def made_up_batch(family: Family, batch_size: int, mesh: Mesh) -> dict[str, jax.
 
 def time_parts(
     family: BigBiGAN,
+    mesh: Mesh,
     state: Any,
     batch: dict[str, jax.Array],
     key: jax.Array,
@@ -135,8 +135,11 @@ def time_parts(
     }
     numbers = {}
     for name, update in updates.items():
-        call = functools.partial(jax.jit(update), x=images, key=key)
-        _, seconds = seconds_a_call(lambda last, call=call: call(last[0]), (state,), warm_up, steps)
+        results = state_sharding(family, mesh), replicated(mesh)
+        call = jax.jit(on_mesh(update, mesh, family.shard_weights), out_shardings=results)
+        _, seconds = seconds_a_call(
+            lambda last, call=call: call(last[0], images, key), (state,), warm_up, steps
+        )
         numbers[name] = seconds * 1e3
     return numbers
 

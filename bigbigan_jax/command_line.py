@@ -11,7 +11,11 @@ from ml_collections import ConfigDict
 
 from bigbigan_jax.config import ConfigError, default_of
 
-_EXAMPLES = {"config": "configs/digits.py", "workdir": "runs/first"}
+_EXAMPLES = {
+    "config": "configs/digits.py",
+    "workdir": "runs/first",
+    "topology": "v3:8x8",
+}
 _OVERRIDE = re.compile(r"--?config\.([^=]+)")
 
 
@@ -68,11 +72,11 @@ def _check_parsed(path: str | None, unexpected: Sequence[str], required: Sequenc
 
 def _explain(error: Exception, path: str | None) -> str:
     """One line: where in the config file an exception came from, or which flag is wrong."""
-    if isinstance(error, ConfigError):
-        return str(error)
     chain: list[BaseException] = [error]
     while inner := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(inner)
+    if isinstance(chain[-1], ConfigError):
+        return str(chain[-1]) if len(chain) == 1 else f"--config={path}: {chain[-1]}"
     for link in chain:
         if place := _place(link, path):
             return f"{place}: {_reason(link)}"

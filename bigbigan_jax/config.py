@@ -14,11 +14,13 @@ from bigbigan_jax.data import AUGMENTATIONS
 from bigbigan_jax.models.discriminator import TERMS
 from bigbigan_jax.models.encoder import HEADS, TRUNKS
 from bigbigan_jax.models.generator import MULTIPLIERS, z_chunks
+from bigbigan_jax.models.revnet import CHANNELS
 
 FAMILIES = ("bigbigan",)
 PRIORS = ("normal", "uniform")
 DTYPES = ("float32", "bfloat16")
 SCORES = ("labels",)
+NETWORKS = ("generator", "encoder", "discriminator")
 
 
 class ConfigError(ValueError):
@@ -57,6 +59,9 @@ def default_config() -> ConfigDict:
     config.training.adam_b2 = 0.999
     config.training.adam_eps = 1e-8
     config.training.ema_decay = 0.9999  # of the weights of G and E used in evaluation
+    config.training.shard_weights = True  # split weights, optimiser states and EMA over the devices
+    config.training.gradient_accumulation = 1  # parts of a batch; BatchNorm then sees only a part
+    config.training.rematerialize = ()  # networks to recompute in the backward pass: less memory
     config.training.max_skipped_in_a_row = 100  # non-finite steps before the run gives up
 
     config.data = ConfigDict()
@@ -93,6 +98,7 @@ def validate(config: ConfigDict) -> None:
     _check_choices(config)
     _check_ranges(config)
     _check_model(config.model)
+    _check_rematerialization(config)
 
 
 def default_of(name: str) -> Any:
@@ -150,6 +156,8 @@ def _check_choices(config: ConfigDict) -> None:
         "checkpoint.best_mode": (config.checkpoint.best_mode, ("min", "max")),
     }
     choices |= {f"model.terms[{i}]": (term, TERMS) for i, term in enumerate(model.terms)}
+    recomputed = config.training.rematerialize
+    choices |= {f"training.rematerialize[{i}]": (n, NETWORKS) for i, n in enumerate(recomputed)}
     choices |= {f"scores[{i}]": (score, SCORES) for i, score in enumerate(config.scores)}
     for field, (value, allowed) in choices.items():
         if value not in allowed:
@@ -167,6 +175,7 @@ def _check_ranges(config: ConfigDict) -> None:
     positive += tuple(f"model.generator.{name}" for name in config.model.generator)
     positive += tuple(f"model.discriminator.{name}" for name in config.model.discriminator)
     positive += ("model.encoder.head_width", "training.d_steps", "training.adam_eps")
+    positive += ("training.gradient_accumulation",)
     positive += tuple(f"training.learning_rate.{name}" for name in config.training.learning_rate)
     positive += ("training.max_skipped_in_a_row", "checkpoint.every", "checkpoint.keep_last")
     positive += tuple(f"log.{name}" for name in config.log)
@@ -212,7 +221,12 @@ def _check_model(model: ConfigDict) -> None:
                 "(model.encoder.trunk='none') it must be ('x',)"
             )
         return
-    if encoder.width < 1 / 64:
+    if encoder.trunk.startswith("revnet") and CHANNELS * encoder.width % 8:
+        raise ConfigError(
+            f"config.model.encoder.width is {encoder.width}; a RevNet begins with {CHANNELS} times "
+            "as many channels, which must be a multiple of 8: the inside of a unit has an eighth"
+        )
+    elif encoder.width < 1 / 64:
         raise ConfigError(
             f"config.model.encoder.width is {encoder.width}; it must be at least 1/64, as the "
             "trunk begins with 64 times as many channels"
@@ -227,13 +241,22 @@ def _check_model(model: ConfigDict) -> None:
             f"config.model.encoder.image_size is {encoder.image_size}; it must be 1, 2 or 4 times "
             f"model.image_size, {model.image_size}"
         )
-    if TRUNKS[encoder.trunk]["imagenet_stem"] and encoder.image_size < 32:
+    if TRUNKS[encoder.trunk].keywords["imagenet_stem"] and encoder.image_size < 32:
         raise ConfigError(
             f"config.model.encoder.trunk is {encoder.trunk!r}, whose stem needs images of 32 px or "
-            f"more; for {encoder.image_size} px use 'resnet18'"
+            f"more; for {encoder.image_size} px use 'resnet18' or 'revnet14'"
         )
     if model.prior == "uniform" and encoder.head != "deterministic":
         raise ConfigError(
             f"config.model.encoder.head is {encoder.head!r}; under the uniform prior it must be "
             "'deterministic'"
+        )
+
+
+def _check_rematerialization(config: ConfigDict) -> None:
+    trunk = config.model.encoder.trunk
+    if "encoder" in config.training.rematerialize and not trunk.startswith("resnet"):
+        raise ConfigError(
+            f"config.training.rematerialize has 'encoder', but model.encoder.trunk is {trunk!r}; "
+            "it is for ResNets (a RevNet recomputes its units anyway)"
         )

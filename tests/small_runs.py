@@ -74,7 +74,7 @@ def saved_steps(workdir: Path) -> list[int]:
 def saved_state(workdir: Path, config: ConfigDict, step: int):
     """The state in a checkpoint."""
     mesh = data_mesh()
-    target = abstract_state(build_family(config, mesh), mesh)
+    target = abstract_state(build_family(config), mesh)
     with Checkpoints(workdir, keep_last=99, keep_every=None) as checkpoints:
         return checkpoints.restore(target, step)[0]
 

@@ -26,7 +26,7 @@ def test_train_step_is_measured(tiny_config, monkeypatch):
     from benchmarks.train_step import measure
 
     mesh = data_mesh()
-    numbers = measure(build_family(tiny_config, mesh), tiny_config, mesh, warm_up=1, steps=1)
+    numbers = measure(build_family(tiny_config), tiny_config, mesh, warm_up=1, steps=1)
     assert numbers["devices"] == 8 and numbers["images a step"] == 32
     assert numbers["step, ms"] > 0 and numbers["images/s"] > 0
     assert numbers["skipped steps"] == 0

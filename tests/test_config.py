@@ -43,9 +43,17 @@ def test_defaults_are_the_released_model():
     assert (config.model.image_size, config.model.encoder.image_size) == (128, 256)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_file_is_valid_and_one_training_step_traces(path):
-    config = runpy.run_path(str(path))["get_config"]()
+def file_and_rows():
+    """Each file in configs/, or each row of it where it has rows."""
+    for path in FILES:
+        rows = runpy.run_path(str(path)).get("ROWS")
+        for row in rows or [None]:
+            yield pytest.param(path, row, id=f"{path.stem}:{row}" if row else path.stem)
+
+
+@pytest.mark.parametrize("path, row", list(file_and_rows()))
+def test_file_is_valid_and_one_training_step_traces(path, row):
+    config = runpy.run_path(str(path))["get_config"](*[row] if row else [])
     validate(config)
     family = BigBiGAN.from_config(config.to_dict())
     shape = (family.batches_per_step, 4, *[family.image_size] * 2, family.image_channels)
@@ -84,6 +92,8 @@ WRONG = [
     ("model.encoder.head", "noisy", "'stochastic', 'deterministic'"),
     ("model.encoder.width", 0.0, "positive"),
     ("model.encoder.width", 0.001, "at least 1/64"),
+    ("training.rematerialize", ("critic",), "'generator', 'encoder', 'discriminator'"),
+    ("training.gradient_accumulation", 0, "positive"),
     ("batch_size", 0, "positive"),
     ("batch_size", "many", "type int"),
     ("steps", True, "type int"),
@@ -121,6 +131,23 @@ def test_uniform_prior_needs_a_deterministic_head():
     with pytest.raises(ConfigError, match="model.encoder.head is 'stochastic'.*'deterministic'"):
         validate(config)
     config.model.encoder.head = "deterministic"
+    validate(config)
+
+
+def test_a_revnet_is_not_told_to_recompute():
+    config = default_config()
+    config.model.encoder.trunk = "revnet50"
+    config.training.rematerialize = ("encoder",)
+    with pytest.raises(ConfigError, match="rematerialize has 'encoder'.*'revnet50'"):
+        validate(config)
+
+
+def test_channels_of_a_revnet_divide_by_eight():
+    config = default_config()
+    config.model.encoder.update({"trunk": "revnet50", "width": 1 / 64})
+    with pytest.raises(ConfigError, match="model.encoder.width is .*multiple of 8"):
+        validate(config)
+    config.model.encoder.width = 1 / 32
     validate(config)
 
 

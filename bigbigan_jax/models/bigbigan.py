@@ -5,7 +5,7 @@ average-pooled (arXiv 1907.02544, section 3: 256 px for E, 128 px for D).
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from bigbigan_jax.models.discriminator import Discriminator
 from bigbigan_jax.models.encoder import Encoder, Encoding
 from bigbigan_jax.models.generator import Generator
+from bigbigan_jax.models.partitioning import split_batch
 
 # {"generator": {"params": …, "batch_stats": …, "spectral": …}, "encoder": …}
 Variables = Mapping[str, Mapping[str, Any]]
@@ -49,9 +50,10 @@ class Networks:
 
     def sample_z(self, key: jax.Array, count: int) -> jax.Array:
         """Draws z ~ P_z: [count, z_dim] float32."""
+        shape = (count, self.z_dim)
         if self.prior == "uniform":
-            return jax.random.uniform(key, (count, self.z_dim), minval=-1.0)
-        return jax.random.normal(key, (count, self.z_dim))
+            return split_batch(jax.random.uniform(key, shape, minval=-1.0))
+        return split_batch(jax.random.normal(key, shape))
 
     def pool_for_discriminator(self, x: jax.Array) -> jax.Array:
         """Images of the size that training reads, average-pooled to G's resolution."""
@@ -76,22 +78,39 @@ class Networks:
         return self.generate(variables, self.encode(variables, x).z_mean)
 
 
-def build_networks(model: Mapping[str, Any]) -> Networks:
+def build_networks(model: Mapping[str, Any], rematerialize: Sequence[str] = ()) -> Networks:
     """The networks that the section `model` of a configuration describes.
 
     Args:
       model: as in `bigbigan_jax.config.default_config`, already validated.
+      rematerialize: networks whose blocks the backward pass recomputes rather than remembers.
     """
     dtype = jnp.dtype(model["dtype"])
     sizes = {"image_size": model["image_size"], "dtype": dtype}
     encoder = dict(model["encoder"])
     encoder_size = encoder.pop("image_size")
     return Networks(
-        generator=Generator(**sizes, **model["generator"], image_channels=model["image_channels"]),
-        discriminator=Discriminator(**sizes, **model["discriminator"], terms=tuple(model["terms"])),
+        generator=Generator(
+            **sizes,
+            **model["generator"],
+            image_channels=model["image_channels"],
+            rematerialize="generator" in rematerialize,
+        ),
+        discriminator=Discriminator(
+            **sizes,
+            **model["discriminator"],
+            terms=tuple(model["terms"]),
+            rematerialize="discriminator" in rematerialize,
+        ),
         encoder=None
         if encoder["trunk"] == "none"
-        else Encoder(**encoder, z_dim=model["z_dim"], prior=model["prior"], dtype=dtype),
+        else Encoder(
+            **encoder,
+            z_dim=model["z_dim"],
+            prior=model["prior"],
+            dtype=dtype,
+            rematerialize="encoder" in rematerialize,
+        ),
         encoder_size=encoder_size,
         image_channels=model["image_channels"],
         z_dim=model["z_dim"],

@@ -60,13 +60,15 @@ class ImageTrunk(nn.Module):
     channels: int
     attention_resolution: int
     dtype: Any
+    rematerialize: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = x.astype(self.dtype)
+        block = nn.remat(DiscriminatorBlock) if self.rematerialize else DiscriminatorBlock
         for i, (multiplier, downsample) in enumerate(BLOCKS[self.image_size]):
             features = multiplier * self.channels
-            x = DiscriminatorBlock(features, downsample, i > 0, self.dtype, name=f"block{i}")(x)
+            x = block(features, downsample, i > 0, self.dtype, name=f"block{i}")(x)
             if x.shape[1] == self.attention_resolution:
                 x = SelfAttention(self.dtype, name="attention")(x)
         return nn.relu(x).sum(axis=(1, 2))
@@ -87,6 +89,7 @@ class Discriminator(nn.Module):
       mlp_width: units of the layers of H and J; 2048 in the paper.
       attention_resolution: side of the stage of F after which there is self-attention.
       dtype: of the computation.
+      rematerialize: whether the backward pass recomputes the inside of the blocks of F.
     """
 
     image_size: int
@@ -95,6 +98,7 @@ class Discriminator(nn.Module):
     mlp_width: int = 2048
     attention_resolution: int = 64
     dtype: Any = jnp.float32
+    rematerialize: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, z: jax.Array) -> dict[str, jax.Array]:
@@ -104,7 +108,12 @@ class Discriminator(nn.Module):
         features = {}
         if {"x", "xz"} & set(self.terms):
             trunk = ImageTrunk(
-                self.image_size, self.channels, self.attention_resolution, self.dtype, name="F"
+                self.image_size,
+                self.channels,
+                self.attention_resolution,
+                self.dtype,
+                self.rematerialize,
+                name="F",
             )
             features["x"] = trunk(x)
         if {"z", "xz"} & set(self.terms):

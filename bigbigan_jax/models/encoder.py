@@ -1,5 +1,6 @@
 """The encoder E (arXiv 1907.02544, sections 2 and 3, appendix A.1)."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -8,18 +9,25 @@ import jax
 import jax.numpy as jnp
 
 from bigbigan_jax.models.layers import ResidualMLP
+from bigbigan_jax.models.linear import Dense
+from bigbigan_jax.models.partitioning import split_batch
 from bigbigan_jax.models.resnet import ResNetV2
+from bigbigan_jax.models.revnet import RevNet
 
 HEAD_LAYERS = 4
 HEADS = ("stochastic", "deterministic")
 
-# Trunks by name. ResNet-50 and -101 are the paper's; the smaller ones have a 3×3 stem instead of
-# the ImageNet one, for small images.
+# Trunks by name. ResNet-50, ResNet-101 and RevNet-50 are the paper's; the smaller ones have a 3×3
+# stem instead of the ImageNet one, for small images.
+_resnet = functools.partial(ResNetV2, bottleneck=True, imagenet_stem=True)
+_small_resnet = functools.partial(ResNetV2, bottleneck=False, imagenet_stem=False)
 TRUNKS = {
-    "resnet14": {"stage_sizes": (2, 2, 2), "bottleneck": False, "imagenet_stem": False},
-    "resnet18": {"stage_sizes": (2, 2, 2, 2), "bottleneck": False, "imagenet_stem": False},
-    "resnet50": {"stage_sizes": (3, 4, 6, 3), "bottleneck": True, "imagenet_stem": True},
-    "resnet101": {"stage_sizes": (3, 4, 23, 3), "bottleneck": True, "imagenet_stem": True},
+    "resnet14": functools.partial(_small_resnet, stage_sizes=(2, 2, 2)),
+    "resnet18": functools.partial(_small_resnet, stage_sizes=(2, 2, 2, 2)),
+    "resnet50": functools.partial(_resnet, stage_sizes=(3, 4, 6, 3)),
+    "resnet101": functools.partial(_resnet, stage_sizes=(3, 4, 23, 3)),
+    "revnet14": functools.partial(RevNet, stage_sizes=(2, 2, 2), imagenet_stem=False),
+    "revnet50": functools.partial(RevNet, stage_sizes=(3, 4, 6, 3), imagenet_stem=True),
 }
 
 
@@ -39,7 +47,7 @@ class Encoding:
 
     def sample(self, key: jax.Array) -> jax.Array:
         """Draws ẑ = μ + σ·ε, ε ~ N(0, I): [B, z_dim]."""
-        return self.z_mean + self.z_stdev * jax.random.normal(key, self.z_mean.shape)
+        return self.z_mean + self.z_stdev * split_batch(jax.random.normal(key, self.z_mean.shape))
 
 
 class Encoder(nn.Module):
@@ -58,6 +66,8 @@ class Encoder(nn.Module):
       prior: "normal", or "uniform" in (-1, 1), which needs a deterministic head.
       head_width: units of the layers of the head; 4096 in the paper.
       dtype: of the computation.
+      rematerialize: whether the backward pass recomputes the inside of a ResNet's blocks; not for
+        a RevNet, which recomputes its units anyway.
     """
 
     trunk: str
@@ -67,14 +77,17 @@ class Encoder(nn.Module):
     prior: str = "normal"
     head_width: int = 4096
     dtype: Any = jnp.float32
+    rematerialize: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> Encoding:
         def dense(features: int, *, dtype: Any, name: str) -> nn.Dense:
-            he = nn.initializers.he_normal()
-            return nn.Dense(features, kernel_init=he, dtype=dtype, name=name)
+            return Dense(features, dtype=dtype, name=name)
 
-        trunk = ResNetV2(**TRUNKS[self.trunk], width=self.width, dtype=self.dtype, name="trunk")
+        rematerialize = {"rematerialize": True} if self.rematerialize else {}
+        trunk = TRUNKS[self.trunk](
+            width=self.width, dtype=self.dtype, name="trunk", **rematerialize
+        )
         features = trunk(x, train).mean(axis=(1, 2))
         hidden = ResidualMLP(HEAD_LAYERS, self.head_width, dense, self.dtype, name="head")(features)
         mean = dense(self.z_dim, dtype=jnp.float32, name="z_mean")(hidden)

@@ -71,6 +71,7 @@ class Generator(nn.Module):
       embedding_dim: size of the shared vector.
       attention_resolution: side of the stage after which there is self-attention.
       dtype: of the computation.
+      rematerialize: whether the backward pass recomputes the inside of blocks.
     """
 
     image_size: int
@@ -79,6 +80,7 @@ class Generator(nn.Module):
     embedding_dim: int = 128
     attention_resolution: int = 64
     dtype: Any = jnp.float32
+    rematerialize: bool = False
 
     @nn.compact
     def __call__(self, z: jax.Array, train: bool) -> jax.Array:
@@ -89,9 +91,10 @@ class Generator(nn.Module):
 
         x = SNDense(4 * 4 * widths[0], dtype=self.dtype, name="input")(first)
         x = x.reshape(-1, 4, 4, widths[0])
+        block = nn.remat(GeneratorBlock) if self.rematerialize else GeneratorBlock
         for i, (features, chunk) in enumerate(zip(widths[1:], chunks, strict=True)):
             condition = jnp.concatenate([chunk, embedding], axis=-1)
-            x = GeneratorBlock(features, train, self.dtype, name=f"block{i}")(x, condition)
+            x = block(features, train, self.dtype, name=f"block{i}")(x, condition)
             if x.shape[1] == self.attention_resolution:
                 x = SelfAttention(self.dtype, name="attention")(x)
         x = nn.relu(batch_norm(train, self.dtype, "output_norm")(x))

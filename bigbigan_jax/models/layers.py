@@ -5,8 +5,8 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
+from bigbigan_jax.models.attention import attention
 from bigbigan_jax.models.spectral_norm import SNConv, SNDense
 
 BATCH_NORM_EPSILON = 1e-4
@@ -78,9 +78,7 @@ class SelfAttention(nn.Module):
         query = conv1x1(channels // 8, "theta")(x).reshape(batch, height * width, -1)
         key = pooled(conv1x1(channels // 8, "phi")(x))
         value = pooled(conv1x1(channels // 2, "g")(x))
-        logits = jnp.einsum("bqc,bkc->bqk", query, key, preferred_element_type=jnp.float32)
-        weights = nn.softmax(logits).astype(self.dtype)
-        attended = jnp.einsum("bqk,bkc->bqc", weights, value)
+        attended = attention(query, key, value)
         attended = attended.reshape(batch, height, width, channels // 2)
         gamma = self.param("gamma", nn.initializers.zeros, ()).astype(self.dtype)
         return x + gamma * conv1x1(channels, "o")(attended)

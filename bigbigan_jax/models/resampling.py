@@ -7,8 +7,11 @@ borders too. Each function has the call signature of `jax.lax.conv_general_dilat
 the field `conv_general_dilated` of `flax.linen.Conv`, whose parameter stays the 3×3 kernel.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 DIMENSION_NUMBERS = ("NHWC", "HWIO", "NHWC")
@@ -25,12 +28,13 @@ def upsample_conv(x: jax.Array, kernel: jax.Array, *_, precision=None, **__) -> 
     Returns:
       [B, 2H, 2W, D].
     """
-    kernel = _box_filtered(kernel)
-    # XLA runs input-dilated convolutions well on accelerators and slowly on CPUs.
     return lax.platform_dependent(
         x,
-        kernel,
-        cpu=lambda x, kernel: _by_phases(x, kernel, precision),
+        _box_filtered(kernel),
+        # XLA's CPU backend is slow at convolutions with dilated inputs, and its TPU backend
+        # multiplies the zeros between the pixels, by the cycles it plans for them.
+        cpu=lambda x, kernel: _by_patches(x, kernel, precision),
+        tpu=lambda x, kernel: _by_phases(x, kernel, precision),
         default=lambda x, kernel: _by_dilation(x, kernel, precision),
     )
 
@@ -46,9 +50,14 @@ def conv_downsample(x: jax.Array, kernel: jax.Array, *_, precision=None, **__) -
     Returns:
       [B, H / 2, W / 2, D].
     """
+    return _strided(x, _box_filtered(kernel) / 4, precision)
+
+
+def _strided(x: jax.Array, kernel: jax.Array, precision) -> jax.Array:
+    """A convolution [B, H, W, C] -> [B, H / 2, W / 2, D] with a kernel [4, 4, C, D]."""
     return lax.conv_general_dilated(
         x,
-        _box_filtered(kernel) / 4,
+        kernel,
         window_strides=(2, 2),
         padding=((1, 1), (1, 1)),
         dimension_numbers=DIMENSION_NUMBERS,
@@ -58,10 +67,16 @@ def conv_downsample(x: jax.Array, kernel: jax.Array, *_, precision=None, **__) -
 
 def _box_filtered(kernel: jax.Array) -> jax.Array:
     """The 3×3 kernel convolved with a 2×2 box of ones: [3, 3, C, D] -> [4, 4, C, D]."""
-    # Summed in float32, so that in bfloat16 each tap is rounded once.
-    padded = jnp.pad(kernel.astype(jnp.float32), ((1, 1), (1, 1), (0, 0), (0, 0)))
-    rows = padded[1:] + padded[:-1]
-    return (rows[:, 1:] + rows[:, :-1]).astype(kernel.dtype)
+    # Summed in float32, so that in bfloat16 each tap is rounded once; as a window, because sums of
+    # shifted slices would write the padded kernel several times over.
+    return lax.reduce_window(
+        kernel.astype(jnp.float32),
+        np.float32(0),
+        lax.add,
+        window_dimensions=(2, 2, 1, 1),
+        window_strides=(1, 1, 1, 1),
+        padding=((1, 1), (1, 1), (0, 0), (0, 0)),
+    ).astype(kernel.dtype)
 
 
 def _by_dilation(x: jax.Array, kernel: jax.Array, precision) -> jax.Array:
@@ -76,12 +91,55 @@ def _by_dilation(x: jax.Array, kernel: jax.Array, precision) -> jax.Array:
     )
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _by_phases(x: jax.Array, kernel: jax.Array, precision) -> jax.Array:
-    """The four output phases as one 2×2 convolution to 4·D channels, then depth to space."""
+    """The four output phases as 2×2 convolutions, then interleaved."""
+    batch, height, width, channels = x.shape
+    # Tap 2a + p of the 4×4 kernel is tap a of phase p.
+    taps = kernel.reshape(2, 2, 2, 2, channels, -1)
+    phases = [
+        lax.conv_general_dilated(
+            x,
+            taps[:, p, :, q],
+            window_strides=(1, 1),
+            padding=((1 - p, p), (1 - q, q)),  # phase 0 looks one pixel back, phase 1 ahead
+            dimension_numbers=DIMENSION_NUMBERS,
+            precision=precision,
+        )[:, :, None, :, None]
+        for p in (0, 1)
+        for q in (0, 1)
+    ]
+    y = jnp.concatenate(phases, axis=2).reshape(batch, height, 2, 2, width, -1)
+    y = y.swapaxes(3, 4).reshape(batch, 2 * height, 2 * width, -1)
+    # Or the BatchNorm that follows would have it interleaved in float32.
+    return lax.optimization_barrier(y)
+
+
+def _by_phases_forward(x, kernel, precision):
+    return _by_phases(x, kernel, precision), (x, kernel)
+
+
+def _by_phases_backward(precision, residuals, gradient):
+    # The transpose of the whole is one strided convolution; that of the phases would be four.
+    x, kernel = residuals
+    transposed = _transposed(kernel)
+    _, pull_back = jax.vjp(lambda k: _strided(gradient, k, precision), transposed)
+    return _strided(gradient, transposed, precision), _transposed(*pull_back(x))
+
+
+def _transposed(kernel: jax.Array) -> jax.Array:
+    return kernel[::-1, ::-1].swapaxes(2, 3)
+
+
+_by_phases.defvjp(_by_phases_forward, _by_phases_backward)
+
+
+def _by_patches(x: jax.Array, kernel: jax.Array, precision) -> jax.Array:
+    """The four output phases as one matrix product of 2×2 patches, then interleaved."""
+    # A product, because XLA's CPU backend takes ten times longer for the weight gradient of a
+    # convolution.
     batch, height, width, channels = x.shape
     features = kernel.shape[-1]
-    # As a matrix product of 2×2 patches, because XLA's CPU backend takes ten times longer
-    # for the weight gradient of the convolution.
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     patches = [x[:, a : a + height + 1, b : b + width + 1] for a in (0, 1) for b in (0, 1)]
     # Tap 2a + p of the 4×4 kernel is tap a of phase p.

@@ -7,13 +7,7 @@ import flax.linen as nn
 import jax
 
 from bigbigan_jax.models.layers import batch_norm
-
-
-class Conv(nn.Conv):
-    """Convolution without bias, with He initial values."""
-
-    use_bias: bool = False
-    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+from bigbigan_jax.models.linear import Conv, Stem
 
 
 class ResNetBlock(nn.Module):
@@ -59,6 +53,7 @@ class ResNetV2(nn.Module):
         for small images.
       width: factor on all channel counts; 1 means 64 channels after the stem.
       dtype: of the computation.
+      rematerialize: whether the backward pass recomputes the inside of blocks.
     """
 
     stage_sizes: Sequence[int]
@@ -66,19 +61,17 @@ class ResNetV2(nn.Module):
     imagenet_stem: bool
     width: float
     dtype: Any
+    rematerialize: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         channels = round(64 * self.width)
-        x = x.astype(self.dtype)
-        if self.imagenet_stem:
-            x = Conv(channels, (7, 7), (2, 2), dtype=self.dtype, name="stem")(x)
-            x = nn.max_pool(x, (3, 3), (2, 2), padding="SAME")
-        else:
-            x = Conv(channels, (3, 3), dtype=self.dtype, name="stem")(x)
+        stem = Stem(channels, self.imagenet_stem, self.dtype, name="stem")
+        x = stem(x.astype(self.dtype))
+        block_of = nn.remat(ResNetBlock) if self.rematerialize else ResNetBlock
         for stage, size in enumerate(self.stage_sizes):
             for block in range(size):
-                x = ResNetBlock(
+                x = block_of(
                     features=channels * 2**stage,
                     stride=2 if stage > 0 and block == 0 else 1,
                     bottleneck=self.bottleneck,

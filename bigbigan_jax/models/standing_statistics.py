@@ -23,7 +23,6 @@ def standing_statistics(
     variables: Variables,
     images: jax.Array,
     key: jax.Array,
-    shard: Callable[[jax.Array], jax.Array] = lambda array: array,
 ) -> Variables:
     """Replaces the batch statistics of G and E by averages over whole batches.
 
@@ -35,7 +34,6 @@ def standing_statistics(
       variables: of G and E, with the weights to evaluate (the EMA).
       images: [N, B, image_size, image_size, C] in [-1, 1], N batches of training images.
       key: for `GENERATOR_BATCHES` batches of B fresh z.
-      shard: pins an array with a leading batch axis to the data axis of a mesh.
 
     Returns:
       `variables` with new "batch_stats" (and "spectral").
@@ -44,7 +42,7 @@ def standing_statistics(
     batch_size = images.shape[1]
 
     def generate(variables, key):
-        z = shard(networks.sample_z(key, batch_size))
+        z = networks.sample_z(key, batch_size)
         return networks.generator.apply(
             variables, z, train=True, mutable=["batch_stats", SPECTRAL]
         )[1]

@@ -1,7 +1,7 @@
 """BigBiGAN (arXiv 1907.02544) as a family; without an encoder, a plain unconditional BigGAN."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.state import TrainState
 from bigbigan_jax.training.step import Step
 from bigbigan_jax.training.step_metrics import Metrics
+from bigbigan_jax.training.updates import parts_of_batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,28 +25,29 @@ class BigBiGAN:
     Attributes:
       step: the update.
       batches_per_step: number of D updates a step, each on a batch of its own.
+      shard_weights: whether weights, optimiser states and averages are split over the devices.
     """
 
     step: Step
     batches_per_step: int
+    shard_weights: bool
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], shard: Callable[[jax.Array], jax.Array] = lambda x: x
-    ) -> "BigBiGAN":
+    def from_config(cls, config: Mapping[str, Any]) -> "BigBiGAN":
         """Builds the family from a validated configuration.
 
         Args:
           config: as in `bigbigan_jax.config.default_config`.
-          shard: pins an array with a leading batch axis to the data axis of a mesh.
         """
         training = config["training"]
         optimizers = {
             network: adam_without_momentum(rate, training["adam_b2"], training["adam_eps"])
             for network, rate in training["learning_rate"].items()
         }
-        networks = build_networks(config["model"])
-        return cls(Step(networks, optimizers, training["ema_decay"], shard), training["d_steps"])
+        networks = build_networks(config["model"], training["rematerialize"])
+        parts = training["gradient_accumulation"]
+        step = Step(networks, optimizers, training["ema_decay"], parts)
+        return cls(step, training["d_steps"], training["shard_weights"])
 
     @property
     def networks(self) -> Networks:
@@ -111,10 +113,11 @@ class BigBiGAN:
         """
         if not self.has_encoder:
             return {}
-        networks, x = self.networks, scale_images(batch["image"][-1])
+        # Of no more images at a time than a part of an update has.
+        networks, x = self.networks, scale_images(self._parts(batch["image"])[-1])
         key = stream(key, "monitor", state.step)
         variables = self.evaluation_variables(state, batch["image"], key)
-        z = self.step.shard(networks.sample_z(stream(key, "z"), len(x)))
+        z = networks.sample_z(stream(key, "z"), len(x))
         x_hat = networks.resize_for_encoder(networks.generate(variables, z))
         z_error = z - networks.encode(variables, x_hat).z_mean
         x_error = networks.pool_for_discriminator(x) - networks.reconstruct(variables, x)
@@ -127,8 +130,11 @@ class BigBiGAN:
         self, state: TrainState, images: jax.Array, key: jax.Array
     ) -> Variables:
         return standing_statistics(
-            self.networks, state.ema_variables(), scale_images(images), key, self.step.shard
+            self.networks, state.ema_variables(), scale_images(self._parts(images)), key
         )
+
+    def _parts(self, images: jax.Array) -> jax.Array:
+        return parts_of_batches(images, self.step.parts)
 
     def sample(self, variables: Variables, key: jax.Array, count: int) -> jax.Array:
         return to_bytes(self.networks.generate(variables, self.networks.sample_z(key, count)))

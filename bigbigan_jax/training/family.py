@@ -13,8 +13,9 @@ PyTree = Any
 class Family(Protocol):
     """Networks, their objective and their update rule, e.g. `bigbigan_jax.training.bigbigan`.
 
-    All methods are pure and meant to be jitted. A state is a pytree with the int32 scalars `step`,
-    `skipped` and `skipped_in_a_row` (see `bigbigan_jax.training.state`).
+    All methods are pure and meant to be jitted. A state is a `flax.struct.dataclass` with the int32
+    scalars `step`, `skipped` and `skipped_in_a_row`, and with `params`, `opt_state` and `ema` (see
+    `bigbigan_jax.training.state`).
 
     Attributes:
       image_size: side of the images it trains on.
@@ -23,6 +24,7 @@ class Family(Protocol):
       batches_per_step: how many batches of images one update uses.
       z_dim: size of its latents.
       has_encoder: whether it can encode and reconstruct.
+      shard_weights: whether `params`, `opt_state` and `ema` are split over the devices.
     """
 
     image_size: int
@@ -31,6 +33,7 @@ class Family(Protocol):
     batches_per_step: int
     z_dim: int
     has_encoder: bool
+    shard_weights: bool
 
     def init(self, key: jax.Array) -> PyTree:
         """The state before the first step."""

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-AXIS = "data"
+from bigbigan_jax.models.partitioning import AXIS
 
 
 def data_mesh() -> Mesh:

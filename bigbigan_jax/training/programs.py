@@ -1,14 +1,16 @@
 """The compiled programs of a run."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from bigbigan_jax.models.partitioning import partitioned, shard_spec, whole
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.mesh import replicated, split_axis
 
@@ -39,25 +41,68 @@ class Programs:
 
     @classmethod
     def of(cls, family: Family, mesh: Mesh) -> "Programs":
-        """Jits the methods; their results are whole on every device."""
-        everywhere = replicated(mesh)
+        """Jits the methods; but for the state, results are whole on every device."""
+        everywhere, state = replicated(mesh), state_sharding(family, mesh)
+
+        def training(method: Callable[..., Any], out_shardings: Any, **options) -> Callable:
+            method = on_mesh(method, mesh, family.shard_weights)
+            return jax.jit(method, out_shardings=out_shardings, **options)
+
+        def evaluating(method: Callable[..., Any], **options) -> Callable:
+            # Weights are gathered once, not at each of many passes.
+            method = on_mesh(method, mesh, shard_weights=False)
+            gather = on_mesh(whole, mesh, family.shard_weights)
+
+            @functools.wraps(method)
+            def gathered_first(weights: PyTree, *arguments: Any) -> Any:
+                return method(gather(weights), *arguments)
+
+            return jax.jit(gathered_first, out_shardings=everywhere, **options)
+
         return cls(
-            init=jax.jit(family.init, out_shardings=everywhere),
-            update=jax.jit(family.update, donate_argnums=0, out_shardings=everywhere),
-            monitor=jax.jit(family.monitor, out_shardings=everywhere),
-            evaluation_variables=jax.jit(family.evaluation_variables, out_shardings=everywhere),
-            sample=jax.jit(family.sample, static_argnums=2, out_shardings=everywhere),
-            encode=jax.jit(family.encode, out_shardings=everywhere),
-            reconstruct=jax.jit(family.reconstruct, out_shardings=everywhere),
+            init=training(family.init, state),
+            update=training(family.update, (state, everywhere), donate_argnums=0),
+            monitor=evaluating(family.monitor),
+            evaluation_variables=evaluating(family.evaluation_variables),
+            sample=evaluating(family.sample, static_argnums=2),
+            encode=evaluating(family.encode),
+            reconstruct=evaluating(family.reconstruct),
         )
+
+
+def on_mesh(method: Callable[..., Any], mesh: Mesh, shard_weights: bool) -> Callable[..., Any]:
+    """The method, to be traced for a mesh (see `bigbigan_jax.models.partitioning`)."""
+
+    @functools.wraps(method)
+    def traced(*arguments: Any) -> Any:
+        with partitioned(mesh, shard_weights):
+            return method(*arguments)
+
+    return traced
+
+
+def state_sharding(family: Family, mesh: Mesh) -> PyTree:
+    """Where the leaves of the state lie: weights, optimiser states and averages may be sharded."""
+    return jax.tree.map(lambda leaf: leaf.sharding, abstract_state(family, mesh))
 
 
 def abstract_state(family: Family, mesh: Mesh) -> PyTree:
     """Shapes, dtypes and shardings of the family's state."""
-    shapes = jax.eval_shape(family.init, jax.eval_shape(lambda: jax.random.key(0)))
-    sharding = replicated(mesh)
+    state = jax.eval_shape(family.init, jax.eval_shape(lambda: jax.random.key(0)))
+
+    def placed(leaf: jax.ShapeDtypeStruct, spec: PartitionSpec) -> jax.ShapeDtypeStruct:
+        sharding = NamedSharding(mesh, spec)
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    def split(tree: PyTree) -> PyTree:
+        return jax.tree.map(lambda leaf: placed(leaf, shard_spec(leaf.shape, mesh.size)), tree)
+
+    if family.shard_weights:
+        state = state.replace(
+            params=split(state.params), opt_state=split(state.opt_state), ema=split(state.ema)
+        )
     return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
+        lambda leaf: leaf if leaf.sharding else placed(leaf, PartitionSpec()), state
     )
 
 
@@ -66,6 +111,17 @@ def abstract_batch(family: Family, batch_size: int, mesh: Mesh) -> dict[str, jax
     side = family.image_size
     shape = (family.batches_per_step, batch_size, side, side, family.image_channels)
     return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8, sharding=split_axis(mesh, 1))}
+
+
+def lower_update(
+    programs: Programs, family: Family, batch_size: int, mesh: Mesh
+) -> jax.stages.Lowered:
+    """The training step for so large a batch, traced and lowered, ready to be compiled."""
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=replicated(mesh))
+    return programs.update.lower(
+        abstract_state(family, mesh), abstract_batch(family, batch_size, mesh), key
+    )
 
 
 def compile_update(
@@ -77,7 +133,5 @@ def compile_update(
       The compiled step, and how many seconds it took.
     """
     began = time.perf_counter()
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=replicated(mesh))
-    arguments = abstract_state(family, mesh), abstract_batch(family, batch_size, mesh), key
-    return programs.update.lower(*arguments).compile(), time.perf_counter() - began
+    compiled = lower_update(programs, family, batch_size, mesh).compile()
+    return compiled, time.perf_counter() - began

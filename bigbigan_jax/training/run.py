@@ -18,7 +18,7 @@ from bigbigan_jax.data import Source, open_source
 from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints, absolute
 from bigbigan_jax.training.family import Family
-from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
+from bigbigan_jax.training.mesh import data_mesh, replicated
 from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
 
@@ -68,12 +68,26 @@ class Run:
         )
 
 
-def build_family(config: ConfigDict, mesh: Mesh) -> Family:
+def build_family(config: ConfigDict) -> Family:
     """The family that `config.family` names: BigBiGAN is the only one so far."""
-    sharding = split_axis(mesh)
-    return BigBiGAN.from_config(
-        config.to_dict(), shard=lambda x: jax.lax.with_sharding_constraint(x, sharding)
-    )
+    return BigBiGAN.from_config(config.to_dict())
+
+
+def check_batch_size(config: ConfigDict, devices: int) -> None:
+    """Checks that the devices can share a batch.
+
+    Raises:
+      ConfigError: names the sizes nearby that they can.
+    """
+    parts = config.training.gradient_accumulation
+    if config.batch_size % (devices * parts):
+        times = f" times training.gradient_accumulation, {parts}" if parts > 1 else ""
+        below = config.batch_size // (devices * parts) * devices * parts
+        near = " or ".join(str(size) for size in (below, below + devices * parts) if size)
+        raise ConfigError(
+            f"config.batch_size is {config.batch_size}; it must be a multiple of the number of "
+            f"devices, {devices}{times}, such as {near}"
+        )
 
 
 def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
@@ -88,12 +102,7 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
         shared by all hosts.
     """
     validate(config)
-    devices = jax.device_count()
-    if config.batch_size % devices:
-        raise ConfigError(
-            f"config.batch_size is {config.batch_size}; it must be a multiple of the number of "
-            f"devices, {devices}"
-        )
+    check_batch_size(config, jax.device_count())
     data_dir = config.data.data_dir or None
     source = open_source(config.data.name, config.data.split, data_dir)
     eval_source = None
@@ -111,7 +120,7 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
     mesh = data_mesh()
     workdir = absolute(workdir)
     metadata = run_metadata(config.to_dict(), source.fingerprint)
-    family = build_family(config, mesh)
+    family = build_family(config)
     programs = Programs.of(family, mesh)
     run = Run(config, workdir, mesh, family, programs, source, eval_source, metadata)
     _check_best_metric(run)

@@ -13,7 +13,7 @@ whose loss or gradients are not finite changes nothing.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +29,7 @@ from bigbigan_jax.training.step_metrics import (
     Metrics,
     discriminator_metrics,
     encoder_generator_metrics,
+    gradient_norms,
     mean_metrics,
     singular_values,
 )
@@ -37,6 +38,7 @@ from bigbigan_jax.training.updates import (
     descend,
     follow_with_average,
     keep_statistics,
+    mean_over_parts,
 )
 
 
@@ -57,13 +59,14 @@ class Step:
       networks: G, E and D.
       optimizers: one of each network.
       ema_decay: of the averages of the weights of E and G.
-      shard: pins an array with a leading batch axis to the data axis of the mesh.
+      parts: into how many parts the batch of an update is split, whose gradients are averaged. More
+        than one spares memory and is a deviation: BatchNorm sees the parts only.
     """
 
     networks: Networks
     optimizers: Mapping[str, optax.GradientTransformation]
     ema_decay: float
-    shard: Callable[[jax.Array], jax.Array] = lambda array: array
+    parts: int = 1
 
     def __call__(
         self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array
@@ -100,20 +103,23 @@ class Step:
         self, state: TrainState, x: jax.Array, key: jax.Array
     ) -> tuple[TrainState, Metrics]:
         """D descends on L_D, over its weights alone; x [B, H, W, C] in [-1, 1]."""
-        pairs, _ = self.pairs(state, state.params, x, key)
 
-        def loss(params):
-            scores, updated = self.scores(
-                {**state.variables("discriminator"), "params": params}, pairs
-            )
-            losses = discriminator_loss(*scores)
-            return sum(losses.values()), (losses, scores, updated)
+        def gradients_of(x, key):
+            pairs, _ = self.pairs(state, state.params, x, key)
 
-        params = state.params["discriminator"]
-        gradients, (losses, scores, updated) = jax.grad(loss, has_aux=True)(params)
-        metrics = discriminator_metrics(losses, scores, gradients)
+            def loss(params):
+                variables = {**state.variables("discriminator"), "params": params}
+                scores, updated = self.scores(variables, pairs)
+                losses = discriminator_loss(*scores)
+                return sum(losses.values()), (discriminator_metrics(losses, *scores), updated)
+
+            return jax.grad(loss, has_aux=True)(state.params["discriminator"])
+
+        gradients, (metrics, updated) = mean_over_parts(gradients_of, self.parts, x, key)
+        gradients = {"discriminator": gradients}
+        metrics |= gradient_norms(gradients)
         ok = all_finite(metrics)
-        state = descend(state, self.optimizers, {"discriminator": gradients}, ok)
+        state = descend(state, self.optimizers, gradients, ok)
         return keep_statistics(state, {"discriminator": updated}, ok), metrics
 
     def update_encoder_generator(
@@ -121,15 +127,18 @@ class Step:
     ) -> tuple[TrainState, Metrics]:
         """E and G descend on L_EG, over the weights of both; x [B, H, W, C] in [-1, 1]."""
 
-        def loss(params):
-            pairs, updated = self.pairs(state, params, x, key)
-            scores, _ = self.scores(state.variables("discriminator"), pairs)
-            losses = encoder_generator_loss(*scores)
-            return sum(losses.values()), (losses, updated)
+        def gradients_of(x, key):
+            def loss(params):
+                pairs, updated = self.pairs(state, params, x, key)
+                scores = self.scores_apart(state.variables("discriminator"), pairs)
+                losses = encoder_generator_loss(*scores)
+                return sum(losses.values()), (encoder_generator_metrics(losses), updated)
 
-        params = {network: state.params[network] for network in state.ema}
-        gradients, (losses, updated) = jax.grad(loss, has_aux=True)(params)
-        metrics = encoder_generator_metrics(losses, gradients)
+            params = {network: state.params[network] for network in state.ema}
+            return jax.grad(loss, has_aux=True)(params)
+
+        gradients, (metrics, updated) = mean_over_parts(gradients_of, self.parts, x, key)
+        metrics |= gradient_norms(gradients)
         ok = all_finite(metrics)
         state = descend(state, self.optimizers, gradients, ok)
         state = follow_with_average(state, self.ema_decay, ok)
@@ -139,7 +148,7 @@ class Step:
         self, state: TrainState, params: Mapping[str, Any], x: jax.Array, key: jax.Array
     ) -> tuple[Pairs, dict[str, Any]]:
         """The pairs (x, ẑ) and (x̂, z) that E and G make, and the statistics that this moved."""
-        z = self.shard(self.networks.sample_z(stream(key, "z"), len(x)))
+        z = self.networks.sample_z(stream(key, "z"), len(x))
         x_hat, of_generator = self.networks.generator.apply(
             {**state.variables("generator"), "params": params["generator"]},
             z,
@@ -155,7 +164,7 @@ class Step:
             train=True,
             mutable=["batch_stats"],
         )
-        z_hat = self.shard(encoding.sample(stream(key, "epsilon")))
+        z_hat = encoding.sample(stream(key, "epsilon"))
         return Pairs(real, z_hat, x_hat, z), {"generator": of_generator, "encoder": of_encoder}
 
     def scores(
@@ -167,12 +176,14 @@ class Step:
             # Interleaved rather than end to end: every device keeps its own examples.
             return jnp.stack([real, generated], axis=1).reshape(-1, *real.shape[1:])
 
-        scores, updated = self.networks.discriminator.apply(
-            variables,
-            together(pairs.x, pairs.x_hat),
-            together(pairs.z_hat, pairs.z),
-            mutable=["spectral"],
-        )
+        x, z = together(pairs.x, pairs.x_hat), together(pairs.z_hat, pairs.z)
+        scores, updated = self.networks.discriminator.apply(variables, x, z, mutable=["spectral"])
         real = {term: score.reshape(-1, 2)[:, 0] for term, score in scores.items()}
         generated = {term: score.reshape(-1, 2)[:, 1] for term, score in scores.items()}
         return (real, generated), updated
+
+    def scores_apart(self, variables: Mapping[str, Any], pairs: Pairs) -> tuple[Scores, Scores]:
+        """The same scores from two passes, so that none is differentiated by real x."""
+        discriminator = self.networks.discriminator
+        real = discriminator.apply(variables, pairs.x, pairs.z_hat)
+        return real, discriminator.apply(variables, pairs.x_hat, pairs.z)

@@ -16,32 +16,30 @@ SYMBOLS = {"discriminator": "D", "generator": "G", "encoder": "E"}
 
 
 def discriminator_metrics(
-    losses: Mapping[str, jax.Array], scores: tuple[Scores, Scores], gradients: Any
+    losses: Mapping[str, jax.Array], real: Scores, generated: Scores
 ) -> Metrics:
-    """Losses, mean scores of both classes and their margin by term; D's gradient norm."""
-    metrics = {"loss/D": sum(losses.values()), "grad_norm/D": optax.tree.norm(gradients)}
-    real, generated = ({term: s.mean() for term, s in kind.items()} for kind in scores)
+    """Losses, mean scores of both classes and their margin, by term."""
+    metrics = {"loss/D": sum(losses.values())}
     for term, loss in losses.items():
+        of_real, of_generated = real[term].mean(), generated[term].mean()
         metrics |= {
             f"loss/D/{term}": loss,
-            f"score/{term}/real": real[term],
-            f"score/{term}/generated": generated[term],
-            f"score/{term}/margin": real[term] - generated[term],
+            f"score/{term}/real": of_real,
+            f"score/{term}/generated": of_generated,
+            f"score/{term}/margin": of_real - of_generated,
         }
     return metrics
 
 
-def encoder_generator_metrics(
-    losses: Mapping[str, jax.Array], gradients: Mapping[str, Any]
-) -> Metrics:
-    """Losses by term; the gradient norms of E and G."""
+def encoder_generator_metrics(losses: Mapping[str, jax.Array]) -> Metrics:
+    """Losses by term."""
     metrics = {"loss/EG": sum(losses.values())}
-    metrics |= {f"loss/EG/{term}": loss for term, loss in losses.items()}
-    metrics |= {
-        f"grad_norm/{SYMBOLS[network]}": optax.tree.norm(gradient)
-        for network, gradient in gradients.items()
-    }
-    return metrics
+    return metrics | {f"loss/EG/{term}": loss for term, loss in losses.items()}
+
+
+def gradient_norms(gradients: Mapping[str, Any]) -> Metrics:
+    """The norm of each network's gradient."""
+    return {f"grad_norm/{SYMBOLS[net]}": optax.tree.norm(g) for net, g in gradients.items()}
 
 
 def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:

@@ -1,12 +1,13 @@
 """The parts of an update that every player shares. Nothing that is not finite is kept."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from bigbigan_jax.models.partitioning import sharded
 from bigbigan_jax.training.state import TrainState
 
 PyTree = Any
@@ -22,6 +23,37 @@ def keep_if(ok: jax.Array, new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(lambda n, o: jnp.where(ok, n, o), new, old)
 
 
+def mean_over_parts(
+    function: Callable[[jax.Array, jax.Array], PyTree], parts: int, x: jax.Array, key: jax.Array
+) -> PyTree:
+    """The mean of what a function returns for the parts of a batch, taken one after the other.
+
+    Args:
+      function: of (part of x, key).
+      parts: how many; 1 calls `function` with all of x and the key itself.
+      x: [B, …], B a multiple of `parts`.
+      key: split into one for each part.
+    """
+    if parts == 1:
+        return function(x, key)
+    x, keys = parts_of_batches(x[None], parts), jax.random.split(key, parts)
+    shapes = jax.eval_shape(function, x[0], keys[0])
+    zeros = sharded(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes))
+
+    def add(total: PyTree, part: tuple[jax.Array, jax.Array]) -> tuple[PyTree, None]:
+        return sharded(jax.tree.map(jnp.add, total, function(*part))), None
+
+    total, _ = jax.lax.scan(add, zeros, (x, keys))
+    return jax.tree.map(lambda leaf: leaf / parts, total)
+
+
+def parts_of_batches(x: jax.Array, parts: int) -> jax.Array:
+    """N batches [N, B, …] as smaller ones [N · parts, B / parts, …]."""
+    # Of every parts-th example, so that every device keeps its own.
+    x = x.reshape(len(x), -1, parts, *x.shape[2:]).swapaxes(1, 2)
+    return x.reshape(-1, *x.shape[2:])
+
+
 def descend(
     state: TrainState,
     optimizers: Mapping[str, optax.GradientTransformation],
@@ -33,8 +65,8 @@ def descend(
     for network, gradient in gradients.items():
         updates, new_opt_state = optimizers[network].update(gradient, opt_state[network])
         new_params = optax.apply_updates(params[network], updates)
-        params[network] = keep_if(ok, new_params, params[network])
-        opt_state[network] = keep_if(ok, new_opt_state, opt_state[network])
+        params[network] = sharded(keep_if(ok, new_params, params[network]))
+        opt_state[network] = sharded(keep_if(ok, new_opt_state, opt_state[network]))
     return state.replace(params=params, opt_state=opt_state)
 
 
@@ -42,7 +74,7 @@ def follow_with_average(state: TrainState, decay: float, ok: jax.Array) -> Train
     """The averages of the weights of E and G follow the weights, if `ok`."""
     params = {network: state.params[network] for network in state.ema}
     average = optax.incremental_update(params, state.ema, step_size=1 - decay)
-    return state.replace(ema=keep_if(ok, average, state.ema))
+    return state.replace(ema=sharded(keep_if(ok, average, state.ema)))
 
 
 def keep_statistics(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bigbigan_jax.models.layers import ConditionalBatchNorm, ResidualMLP, SelfAttention, batch_norm
-from bigbigan_jax.models.spectral_norm import SNDense, power_iteration
+from bigbigan_jax.models.spectral_norm import SNDense, spectrally_normalized
 from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
 
 
@@ -23,7 +23,7 @@ def divided_kernel(variables, *path):
     for name in path:
         params, spectral = params[name], spectral[name]
     kernel = np.asarray(params["kernel"])
-    sigma, _ = power_iteration(kernel, spectral["u"])
+    _, _, sigma = spectrally_normalized(kernel, spectral["u"])
     return kernel.reshape(-1, kernel.shape[-1]) / np.asarray(sigma)
 
 

@@ -42,6 +42,10 @@ FORMS = {
         folded_with(resampling._by_phases),
         lambda x, k: conv(nearest(x), k),
     ),
+    "upsample by patches": (
+        folded_with(resampling._by_patches),
+        lambda x, k: conv(nearest(x), k),
+    ),
     "upsample by dilation": (
         folded_with(resampling._by_dilation),
         lambda x, k: conv(nearest(x), k),

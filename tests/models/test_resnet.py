@@ -8,11 +8,12 @@ import pytest
 
 from bigbigan_jax.models.encoder import TRUNKS
 from bigbigan_jax.models.layers import batch_norm
-from bigbigan_jax.models.resnet import Conv, ResNetBlock, ResNetV2
+from bigbigan_jax.models.linear import Conv
+from bigbigan_jax.models.resnet import ResNetBlock
 
 
 def abstract(name, width, size, dtype=jnp.float32):
-    trunk = ResNetV2(**TRUNKS[name], width=width, dtype=dtype)
+    trunk = TRUNKS[name](width=width, dtype=dtype)
     x = jnp.zeros((1, size, size, 3))
     return jax.eval_shape(lambda key: trunk.init_with_output(key, x, True), jax.random.key(0))
 
@@ -31,7 +32,7 @@ def test_parameters_of_the_paper(name, width, parameters):
 def test_small_images_keep_their_resolution_in_the_stem(size, side):
     features, variables = abstract("resnet18", 0.25, size)
     assert features.shape == (1, side, side, 128)
-    assert variables["params"]["stem"]["kernel"].shape == (3, 3, 3, 16)
+    assert variables["params"]["stem"]["conv"]["kernel"].shape == (3, 3, 3, 16)
 
 
 def test_bfloat16_computes_with_float32_weights():

@@ -120,7 +120,7 @@ def test_monitor_takes_root_mean_squares(tiny_family, tiny_state, tiny_batch, mo
         tiny_family, step=dataclasses.replace(tiny_family.step, networks=networks)
     )
 
-    def statistics(networks, variables, images, key, shard):
+    def statistics(networks, variables, images, key):
         return {"key": bigbigan.stream(key, "z")}
 
     monkeypatch.setattr(bigbigan, "standing_statistics", statistics)

@@ -15,7 +15,7 @@ def test_devices_share_the_images_of_a_batch(tiny_config, name):
     """No convolution sees the whole batch; 2·B is what D sees of B."""
     mesh = data_mesh()
     tiny_config.batch_size = 64
-    family = build_family(tiny_config, mesh)
+    family = build_family(tiny_config)
     key = jax.eval_shape(lambda: jax.random.key(0))
     key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=replicated(mesh))
     program = getattr(Programs.of(family, mesh), name)

@@ -6,9 +6,10 @@ import numpy as np
 import optax
 import pytest
 
+from bigbigan_jax.models import partitioning
 from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.mesh import data_mesh, replicated, shard_batches
-from bigbigan_jax.training.programs import Programs
+from bigbigan_jax.training.programs import Programs, state_sharding
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.run import build_family
 
@@ -133,7 +134,7 @@ def test_two_steps_are_those_of_a_naive_restatement(
     expected, images = naive.first(tiny_state), tiny_batch["image"]
     expected = step(expected, images, KEY, 0)
     state = after[0]
-    other = images[:, ::-1]
+    other = images[:, :, ::-1]
     for _ in range(2):
         for collection in ("params", "batch_stats", "spectral", "ema"):
             assert_close(getattr(state, collection), expected[collection])
@@ -173,16 +174,23 @@ def test_metrics(after):
     assert metrics["sigma/G/last"] == state.spectral["generator"]["output"]["sigma"]
 
 
-def test_eight_devices_do_as_one(tiny_config, tiny_state, tiny_bytes, after):
+@pytest.mark.parametrize("smallest_sharded", [partitioning.SMALLEST_SHARDED, 1])
+def test_eight_devices_do_as_one(
+    tiny_config, tiny_state, tiny_bytes, after, smallest_sharded, monkeypatch
+):
+    monkeypatch.setattr(partitioning, "SMALLEST_SHARDED", smallest_sharded)
     mesh = data_mesh()
-    everywhere = replicated(mesh)
-    programs = Programs.of(build_family(tiny_config, mesh), mesh)
+    everywhere, family = replicated(mesh), build_family(tiny_config)
+    programs, shardings = Programs.of(family, mesh), state_sharding(family, mesh)
+    sharded = [not leaf.is_fully_replicated for leaf in jax.tree.leaves(shardings)]
+    assert any(sharded) == (smallest_sharded == 1)
     # By way of NumPy: other tests need the memory of `tiny_state`, and this one gives its own away.
-    state = jax.device_put(jax.tree.map(np.array, tiny_state), everywhere)
+    state = jax.device_put(jax.tree.map(np.array, tiny_state), shardings)
     key = jax.device_put(KEY, everywhere)
     new, metrics = programs.update(state, shard_batches({"image": tiny_bytes}, mesh), key)
 
-    assert all(leaf.sharding == everywhere for leaf in jax.tree.leaves(new))
+    placed = jax.tree.map(lambda leaf: leaf.sharding, new)
+    assert jax.tree.leaves(placed) == jax.tree.leaves(shardings)
     assert_close(new, after[0])
     assert_close(metrics, after[1], atol=1e-4)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
@@ -219,6 +227,30 @@ def test_updates_before_a_skipped_one_stay_and_move_only_their_own(tiny_update, 
     assert_same(new.ema, state.ema)
 
 
+def test_weights_may_stay_whole_on_every_device(tiny_config, monkeypatch):
+    monkeypatch.setattr(partitioning, "SMALLEST_SHARDED", 1)
+    tiny_config.training.shard_weights = False
+    shardings = state_sharding(build_family(tiny_config), data_mesh())
+    assert all(leaf.is_fully_replicated for leaf in jax.tree.leaves(shardings))
+
+
+def test_parts_of_a_batch_and_recomputed_blocks(tiny_config, tiny_state, tiny_batch, after):
+    """Recomputing changes nothing; in parts BatchNorm and z differ, and an update is still one."""
+    tiny_config.training.rematerialize = ("generator", "encoder", "discriminator")
+    recomputing = BigBiGAN.from_config(tiny_config.to_dict())
+    new, metrics = jax.jit(recomputing.update)(tiny_state, tiny_batch, KEY)
+    assert_close(new, after[0])
+    assert_close(metrics, after[1], atol=1e-4)
+
+    tiny_config.training.gradient_accumulation = 4
+    in_parts = BigBiGAN.from_config(tiny_config.to_dict())
+    parts, metrics = jax.jit(in_parts.update)(tiny_state, tiny_batch, KEY)
+    assert set(metrics) == set(after[1]) and parts.step == 1 and parts.skipped == 0
+    assert jax.tree.map(jnp.shape, parts) == jax.tree.map(jnp.shape, new)
+    # Power iteration does not depend on the images: it is one step, not four.
+    assert_close(parts.spectral["generator"], new.spectral["generator"])
+
+
 def test_without_an_encoder(tiny_config, tiny_batch):
     tiny_config.model.encoder.trunk, tiny_config.model.terms = "none", ("x",)
     family = BigBiGAN.from_config(tiny_config.to_dict())
@@ -229,6 +261,17 @@ def test_without_an_encoder(tiny_config, tiny_batch):
     assert new.skipped == 0 and "grad_norm/E" not in metrics and "loss/EG/x" in metrics
     assert all(np.isfinite(value) for value in metrics.values())
     assert family.monitor(new, tiny_batch, KEY) == {}
+
+
+def test_with_a_reversible_encoder(tiny_config, tiny_batch):
+    tiny_config.model.encoder.update({"trunk": "revnet14", "width": 1 / 32})
+    family = BigBiGAN.from_config(tiny_config.to_dict())
+    state = jax.jit(family.init)(jax.random.key(0))
+    new, metrics = jax.jit(family.update)(state, tiny_batch, KEY)
+    assert new.skipped == 0 and all(np.isfinite(value) for value in metrics.values())
+    for collection in ("params", "batch_stats"):
+        new_trunk, trunk = (getattr(s, collection)["encoder"]["trunk"] for s in (new, state))
+        assert all(differs(new_trunk, trunk))
 
 
 @pytest.mark.parametrize("terms", [("xz",), ("x", "z")])

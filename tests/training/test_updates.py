@@ -13,6 +13,8 @@ from bigbigan_jax.training.updates import (
     follow_with_average,
     keep_if,
     keep_statistics,
+    mean_over_parts,
+    parts_of_batches,
 )
 
 NETWORKS = ("generator", "encoder", "discriminator")
@@ -88,3 +90,25 @@ def test_statistics_are_taken_over_by_network_and_collection(state):
     assert_same(new.spectral["discriminator"], state.spectral["discriminator"])
     assert_same(new.params, state.params)
     assert_same(keep_statistics(state, updated, jnp.asarray(False)), state)
+
+
+def test_parts_of_batches_are_of_every_nth_example():
+    x = jnp.arange(12).reshape(2, 6)
+    parts = parts_of_batches(x, 3)
+    np.testing.assert_array_equal(parts, [[0, 3], [1, 4], [2, 5], [6, 9], [7, 10], [8, 11]])
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_mean_over_parts_of_a_batch(parts):
+    x = jnp.arange(12.0).reshape(6, 2)
+    seen = mean_over_parts(lambda x, key: {"mean": x.mean(axis=0)}, parts, x, jax.random.key(0))
+    np.testing.assert_allclose(seen["mean"], x.mean(axis=0))
+
+
+def test_parts_have_keys_of_their_own():
+    def noise(x, key):
+        return jax.random.normal(key, (1000,))
+
+    x = jnp.zeros((4, 1))
+    alone, together = (mean_over_parts(noise, n, x, jax.random.key(0)) for n in (1, 4))
+    np.testing.assert_allclose(jnp.std(together) / jnp.std(alone), 0.5, atol=0.05)

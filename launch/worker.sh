@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# One worker's side of launch/tpu.sh: installs the checkout it lies in, and keeps one run of main.py
+# in ~/bigbigan_run, apart from the ssh connection that started it.
+#
+#   install            makes .venv in the checkout
+#   start ARGUMENT...  runs main.py with these arguments in the background
+#   follow BYTES       prints the log from there on, until the run ends
+#   outcome            prints one line: none, running, ended CODE, stopped CODE or lost
+#   command            prints commit and arguments of the run
+#   stop               asks the run to save and end, and waits for that
+#   abort              ends what is left of a run, if need be without saving
+set -euo pipefail
+
+checkout=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+run=$HOME/bigbigan_run
+python_version=3.12                           # the newest jax asks for it
+grace=${LAUNCH_STOP_SECONDS:-600}             # for saving a checkpoint
+abort_grace=${LAUNCH_ABORT_SECONDS:-30}
+
+die() {
+  printf 'error: %s: %s\n' "$HOSTNAME" "$*" >&2
+  exit 1
+}
+
+install() {
+  cd "$checkout"
+  [[ ! -e .installed ]] || return 0
+  # The images' own Python may be older than this project allows; uv brings one that is not.
+  local uv=$HOME/.local/bin/uv
+  [[ -x $uv ]] || PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --quiet --user uv ||
+    die "cannot install uv with pip; has this worker access to the internet?"
+  rm -rf .venv
+  "$uv" venv --quiet --python "$python_version" .venv || die "cannot make .venv with uv"
+  "$uv" pip install --quiet --python .venv/bin/python -e '.[tpu]' ||
+    die "cannot install the packages with uv"
+  touch .installed
+}
+
+# The lock is held by the process that keeps the run: unlike its number it cannot be another's.
+is_running() {
+  [[ -e $run/lock ]] && ! flock --nonblock "$run/lock" true
+}
+
+start() {
+  mkdir -p "$run"
+  abort
+  exec 9>"$run/lock"
+  flock --nonblock 9 || die "another run started at the same moment"
+  [[ -x $checkout/.venv/bin/python ]] || die "$checkout is not installed"
+  rm -f "$run/exit" "$run/stopped" "$run/main.pid"
+  ln -sfn "$checkout/launch/worker.sh" "$run/worker.sh"
+  describe "$@" >"$run/command"
+  : >"$run/log"
+  setsid nohup bash "$checkout/launch/worker.sh" keep "$@" </dev/null >>"$run/log" 2>&1 &
+  printf '%s\n' "$!" >"$run/keeper.pid"
+}
+
+# Runs main.py and notes how it ended. Descriptor 9 is the lock, taken by start.
+keep() {
+  local main code signalled
+  # A shutdown signals every process: this one must outlive main.py to note its exit code.
+  trap 'signalled=1' TERM HUP
+  cd "$checkout"
+  .venv/bin/python main.py "$@" 9>&- &
+  main=$!
+  printf '%s\n' "$main" >"$run/main.pid"
+  while :; do
+    signalled='' code=0
+    wait "$main" || code=$?
+    [[ -n $signalled ]] || break # else the trap ended the waiting, not main.py
+  done
+  printf '%s\n' "$code" >"$run/exit.part"
+  mv "$run/exit.part" "$run/exit"
+}
+
+# One line for the commit and one for each argument; launch/tpu.sh compares them with its own.
+describe() {
+  printf '%s\n' "$(basename "$checkout")" "$@"
+}
+
+follow() {
+  local keeper
+  [[ -e $run/log ]] || die "no run was started here"
+  keeper=$(<"$run/keeper.pid")
+  if is_running; then
+    tail --bytes="+$(($1 + 1))" --follow=name --sleep-interval=0.5 --pid="$keeper" "$run/log"
+  else
+    tail --bytes="+$(($1 + 1))" "$run/log"
+  fi
+}
+
+outcome() {
+  local ending=ended
+  [[ ! -e $run/stopped ]] || ending=stopped
+  if [[ ! -e $run/lock ]]; then
+    echo none
+  elif is_running; then
+    echo running
+  elif [[ -e $run/exit ]]; then
+    echo "$ending $(<"$run/exit")"
+  else
+    echo lost # the worker was restarted
+  fi
+}
+
+# Waits until the run has ended; fails after so many seconds.
+wait_for_end() {
+  local end=$((SECONDS + $1))
+  while is_running; do
+    ((SECONDS < end)) || return 1
+    sleep 0.2
+  done
+}
+
+# Sends main.py a signal, once it is there; it may end by itself meanwhile.
+signal_main() {
+  while is_running && [[ ! -s $run/main.pid ]]; do sleep 0.1; done
+  [[ ! -s $run/main.pid ]] || kill "-$1" "$(<"$run/main.pid")" 2>/dev/null || true
+}
+
+stop() {
+  is_running || return 0
+  touch "$run/stopped"
+  signal_main TERM
+  wait_for_end "$grace" ||
+    die "the run has not ended $grace s after SIGTERM; launch/tpu.sh delete ends it by force"
+}
+
+abort() {
+  is_running || return 0
+  signal_main TERM
+  wait_for_end "$abort_grace" && return
+  signal_main KILL
+  wait_for_end "$abort_grace" || die "a process of the run before cannot be ended"
+}
+
+main() {
+  local command=$1
+  shift
+  case $command in
+    install | start | keep | follow | stop | abort) "$command" "$@" ;;
+    outcome) printf '%s: %s\n' "$HOSTNAME" "$(outcome)" ;;
+    command) cat "$run/command" ;;
+    *) die "unknown command $command" ;;
+  esac
+}
+
+main "$@"
