@@ -10,7 +10,7 @@ from bigbigan_jax.training.mesh import data_mesh
 from bigbigan_jax.training.run import build_family
 
 
-@pytest.mark.parametrize("name", ["loader", "train_step"])
+@pytest.mark.parametrize("name", ["loader", "revnet_memory", "train_step"])
 def test_help(name):
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--help"],

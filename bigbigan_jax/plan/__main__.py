@@ -15,17 +15,9 @@ Exit codes: 0 all fit, 3 some do not fit, 2 a mistake in the command line, 1 any
 
 import os
 
-# JAX and libtpu read these when they load: no TPU is looked for, and other processes may use libtpu
-# too. JAX's own cache holds executables, which cannot be loaded without a TPU. The last two are of
-# no consequence for compiling; without them libtpu complains on stderr.
-os.environ.update(
-    JAX_PLATFORMS="cpu",
-    JAX_ENABLE_COMPILATION_CACHE="false",
-    TPU_SKIP_MDS_QUERY="1",
-    ALLOW_MULTIPLE_LIBTPU_LOAD="true",
-    TPU_WORKER_HOSTNAMES="localhost",
-    TPU_ACCELERATOR_TYPE="v5litepod-4",
-)
+from bigbigan_jax.plan.environment import WITHOUT_TPU
+
+os.environ.update(WITHOUT_TPU)
 
 import json
 import sys

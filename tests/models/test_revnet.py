@@ -2,15 +2,14 @@
 
 import functools
 import importlib.util
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_runs import ROOT
 
 from bigbigan_jax.models import revnet
 from bigbigan_jax.models.encoder import TRUNKS
@@ -120,11 +119,16 @@ def test_what_is_remembered_does_not_grow_with_the_number_of_units():
 @pytest.mark.skipif(not importlib.util.find_spec("libtpu"), reason="needs the TPU compiler")
 def test_compiled_memory_does_not_grow_with_the_number_of_units():
     """By the TPU compiler; XLA's CPU backend drops the barriers that reversing needs."""
-    script = Path(__file__).with_name("compiled_memory.py")
-    environment = {**os.environ, "PYTHONPATH": str(script.parents[2])}
+    arguments = ["--width=1", "--image_size=64", "--small_stem", "--stages", "3", "6"]
     done = subprocess.run(
-        [sys.executable, script], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "benchmarks.revnet_memory", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    reversible, deeper, plain_deeper = map(int, done.stdout.split())
+    reversible, _, deeper, plain_deeper = (
+        float(line.split()[2]) for line in done.stdout.splitlines()[1:]
+    )
     assert deeper < 1.1 * reversible
     assert deeper < 0.5 * plain_deeper
