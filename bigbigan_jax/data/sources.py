@@ -3,6 +3,7 @@
 from typing import Any, Protocol, runtime_checkable
 
 from bigbigan_jax.data.digits import open_digits
+from bigbigan_jax.data.train_val import SPLITS, TrainValSource
 
 
 @runtime_checkable
@@ -35,8 +36,8 @@ class Source(Protocol):
           index: 0 to len - 1.
 
         Returns:
-          "image", uint8 [H, W, C] or the bytes of an image file, and "label", an int, where
-          the set has labels.
+          "image", uint8 [H, W, C] or the bytes of an image file; "label", an int, where the
+          set has labels; "key", the name of the image's file, where the set keeps it.
         """
         ...
 
@@ -47,7 +48,9 @@ def open_source(name: str, split: str, data_dir: str | None = None) -> Source:
     Args:
       name: "digits", or any TensorFlow Datasets name, with configuration and version if
         wanted ("cifar10", "imagenet2012:5.1.0", "imagenet_resized/64x64").
-      split: a split; for TensorFlow Datasets its whole split language ("train[:90%]").
+      split: a split; for TensorFlow Datasets its whole split language ("train[:90%]"). Every set
+        with a split "train" also has "train_val" and "train_without_val" (see
+        `bigbigan_jax.data.train_val`).
       data_dir: where TensorFlow Datasets keeps prepared data; None for its default
         ($TFDS_DATA_DIR, else ~/tensorflow_datasets). Ignored by "digits".
 
@@ -57,6 +60,8 @@ def open_source(name: str, split: str, data_dir: str | None = None) -> Source:
     Raises:
       DataError: if the name or the split is unknown, or the data is not prepared.
     """
+    if split in SPLITS:
+        return TrainValSource(open_source(name, "train", data_dir), split)
     if name == "digits":
         return open_digits(split)
     # TensorFlow Datasets is slow to import; "digits" must not pay for it.

@@ -50,6 +50,7 @@ class TfdsSource:
         self.num_classes = (
             label.num_classes if isinstance(label, tfds.features.ClassLabel) else None
         )
+        self._has_keys = "file_name" in builder.info.features
         self.fingerprint = fingerprint(builder.info.full_name, split, self)
 
     def __len__(self) -> int:
@@ -57,11 +58,13 @@ class TfdsSource:
         return len(self._records)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Returns {"image": bytes of a file, "label": int}, without a label if there is none."""
+        """Returns {"image": bytes of a file, "label": int, "key": str}, as far as there are."""
         stored = self._records[index]
         record = {"image": stored["image"]}
         if self.num_classes is not None:
             record["label"] = int(stored["label"])
+        if self._has_keys:
+            record["key"] = stored["file_name"].decode()
         return record
 
 

@@ -33,6 +33,7 @@ class BigbiganTiny(tfds.core.GeneratorBasedBuilder):
         features = {
             "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
             "label": tfds.features.ClassLabel(num_classes=3),
+            "file_name": tfds.features.Text(),
         }
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
 
@@ -42,7 +43,8 @@ class BigbiganTiny(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, count):
         for index in range(count):
             data = cv2.imencode(".png", _pixels(index)[..., ::-1])[1].tobytes()
-            yield index, {"image": io.BytesIO(data), "label": index % 3}
+            name = f"{index}.png"
+            yield index, {"image": io.BytesIO(data), "label": index % 3, "file_name": name}
 
 
 class BigbiganSounds(tfds.core.GeneratorBasedBuilder):
@@ -86,7 +88,7 @@ def test_records_are_encoded_images_and_labels(data_dir):
         pixels = cv2.imdecode(np.frombuffer(record["image"], np.uint8), cv2.IMREAD_COLOR_RGB)
         number = len(pixels) - 10
         np.testing.assert_array_equal(pixels, _pixels(number))
-        assert record["label"] == number % 3
+        assert (record["label"], record["key"]) == (number % 3, f"{number}.png")
         found.add(number)
     assert found == set(range(20))
 
