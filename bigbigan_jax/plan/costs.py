@@ -83,7 +83,7 @@ def cost_of(compiled: Numbers, tpu: Slice, numbers: Numbers, accumulation: int) 
     if found.source == ROOFLINE:
         notes.append(
             "the compiler's own time is of no use here (instructions that it does not know count "
-            "-1 s): the time is the roofline, a lower bound"
+            "-1 s): the time is the roofline, as if all bytes came from HBM and nothing took longer"
         )
     exchange = collective_seconds(collectives, tpu)
     step = found.seconds + exchange

@@ -31,10 +31,10 @@ class Estimate:
     Attributes:
       seconds: the best estimate.
       source: COMPILER; RECOVERED, where the -1 of each unknown instruction was taken out of the
-        compiler's sum; or ROOFLINE, where that is not possible and `seconds` a lower bound.
+        compiler's sum; or ROOFLINE, where that is not possible.
       roofline_seconds: the longer of all FLOPs at the peak bf16 rate and all bytes at the peak HBM
-        bandwidth: what they take at the least. On v4 and later some of the bytes counted stay in
-        the core's own memory.
+        bandwidth. On v4 and later some of the bytes counted stay in the core's own memory, so this
+        may be too long; what holds up a core besides makes it too short.
       cycles_seconds: sum of the instructions' cycles over the clock; None where no clock is known.
     """
 

@@ -67,7 +67,7 @@ def summarize(plans: Sequence[Numbers], markdown: bool = False) -> str:
             lines.append("  ".join([first.ljust(widths[0]), *cells]))
     footnotes = []
     if any(numbers.get("computation_source") == ROOFLINE for numbers in plans):
-        footnotes = ["", "≥: computation by the roofline only, a lower bound"]
+        footnotes = ["", "~: computation by the roofline of FLOPs and bytes alone"]
     return "\n".join(lines + footnotes)
 
 
@@ -83,15 +83,15 @@ def _summary(numbers: Numbers) -> list[str]:
     if numbers["step_seconds"] is None:
         return row + ["?"] * (len(_COLUMNS) - len(row))
     cycles = numbers["cycles_seconds"]
-    least, most = ("≥ ", "≤ ") if numbers["computation_source"] == ROOFLINE else ("", "")
+    mark = "~" if numbers["computation_source"] == ROOFLINE else ""
     return row + [
         f"{numbers['flops_per_device'] / 1e12:.3g}",
-        f"{least}{numbers['step_seconds'] * 1e3:.3g}",
-        f"{most}{numbers['collective_share']:.1%}",
+        f"{mark}{numbers['step_seconds'] * 1e3:.3g}",
+        f"{mark}{numbers['collective_share']:.1%}",
         "?" if cycles is None else f"{(cycles + numbers['collective_seconds']) * 1e3:.3g}",
-        f"{most}{numbers['mfu']:.1%}",
-        f"{most}{numbers['images_per_second']:,.0f}",
-        f"{least}{numbers['days']:.3g}",
+        f"{mark}{numbers['mfu']:.1%}",
+        f"{mark}{numbers['images_per_second']:,.0f}",
+        f"{mark}{numbers['days']:.3g}",
     ]
 
 
