@@ -28,10 +28,11 @@ from ml_collections import config_flags
 
 from bigbigan_jax.command_line import parse_flags
 from bigbigan_jax.config import ConfigError
+from bigbigan_jax.plan.apart import plan_apart
 from bigbigan_jax.plan.cache import Cache, default_folder
 from bigbigan_jax.plan.compiling import compiler_version, mesh_of
 from bigbigan_jax.plan.errors import PlanError
-from bigbigan_jax.plan.planning import configure, plan
+from bigbigan_jax.plan.planning import configure
 from bigbigan_jax.plan.report import describe, summarize
 from bigbigan_jax.plan.topologies import Slice, parse_slice
 
@@ -57,27 +58,36 @@ _CACHE = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> int:
     """Plans for each slice and prints."""
     del argv
+    slices = _slices()
     try:
         compiler_version()
-        plans = _plan_all(_slices())
+        plans = _plan_all(slices)
     except (ConfigError, PlanError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if _MARKDOWN.value or len(plans) > 1:
         print(summarize(plans, markdown=_MARKDOWN.value))
+    if len(plans) < len(slices):
+        return 1
     return 0 if all(numbers["fits"] for numbers in plans) else DOES_NOT_FIT
 
 
 def _plan_all(slices: Sequence[Slice]) -> list[dict]:
+    """The plans, without those of slices that the compiler fails for, which are told of."""
     per_device, cache = _BATCH_SIZE_PER_DEVICE.value, Cache(_CACHE.value or default_folder())
     # All that can be refused is refused before the first compilation.
     configs = [configure(_CONFIG.value, tpu, per_device) for tpu in slices]
-    meshes = [mesh_of(tpu) for tpu in slices]
+    for tpu in slices:
+        mesh_of(tpu)
     if _JSON.value:
         open(_JSON.value, "a").close()
     plans = []
-    for config, tpu, mesh in zip(configs, slices, meshes, strict=True):
-        plans.append(plan(config, tpu, mesh, cache))
+    for config, tpu in zip(configs, slices, strict=True):
+        try:
+            plans.append(plan_apart(config, tpu, cache))
+        except PlanError as error:
+            print(f"error: {error}", file=sys.stderr)
+            continue
         if not _MARKDOWN.value:
             print(describe(plans[-1]), end="\n\n", flush=True)
         if _JSON.value:  # after each, as the next may take long
