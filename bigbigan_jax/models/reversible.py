@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 PyTree = Any
@@ -25,10 +26,10 @@ def reversible_units(
 ) -> tuple[Streams, list[PyTree]]:
     """Units applied one after the other.
 
-    The streams' type decides how well inputs are recovered. Where `branch` gives the same bits
-    again, an input is off by one rounding of a sum in that type: float32 streams are sound whatever
-    the type `branch` computes in, bfloat16 ones are not. Where the compiler fuses it in another way
-    the second time, an input is off by a rounding of the residual besides.
+    The streams' type decides how well inputs are recovered: an input is off by one rounding of a
+    sum in that type, so float32 streams are sound whatever the type `branch` computes in, bfloat16
+    ones are not. A float32 residual may be off by a rounding besides, where the compiler fuses
+    `branch` in another way the second time.
 
     Args:
       branch: f, as a pure function from (one unit's variables, a stream) to (the residual, of the
@@ -45,7 +46,7 @@ def reversible_units(
     others = []
     for unit in variables:
         residual, other = branch(unit, second)
-        first, second = second, first + residual.astype(first.dtype)
+        first, second = second, first + _rounded(residual, first.dtype)
         others.append(other)
     return (first, second), others
 
@@ -65,10 +66,20 @@ def _backward(branch, residuals, gradients):
         (second, total), of_streams = lax.optimization_barrier((streams, of_streams))
         residual, pull_back, _ = jax.vjp(branch, unit, second, has_aux=True)
         of_unit, of_second = pull_back(of_streams[1].astype(residual.dtype))
-        streams = total - residual.astype(total.dtype), second
+        streams = total - _rounded(residual, total.dtype), second
         of_streams = of_streams[1], of_streams[0] + of_second
         of_variables.append(of_unit)
     return of_variables[::-1], of_streams
+
+
+def _rounded(residual: jax.Array, dtype: Any) -> jax.Array:
+    """The residual in another type, of the precision that it has.
+
+    A compiler may compute in more precision than a type has and leave roundings out, not the same
+    ones in both passes; it may not leave out this one.
+    """
+    precision = jnp.finfo(residual.dtype)
+    return lax.reduce_precision(residual.astype(dtype), precision.nexp, precision.nmant)
 
 
 reversible_units.defvjp(_forward, _backward)

@@ -80,6 +80,19 @@ def test_gradients_and_averages_are_those_of_automatic_differentiation(small):
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6), averages, plain_averages)
 
 
+def test_bfloat16_gradients_are_those_of_automatic_differentiation():
+    """Deep enough for a rounding left out in one pass to grow."""
+    trunk = RevNet((3, 3, 3), imagenet_stem=False, width=1 / 16, dtype=jnp.bfloat16)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(16, 32, 32, 3)), jnp.float32)
+    variables = jax.jit(trunk.init, static_argnums=2)(jax.random.key(0), x, True)
+    (gradients, _), _ = gradient_and_averages(trunk, variables, x)
+    (plain, _), _ = gradient_and_averages(trunk, variables, x, units=reversible_units.__wrapped__)
+    errors = jax.tree.map(
+        lambda a, b: float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b)), gradients, plain
+    )
+    assert np.median(jax.tree.leaves(errors)) < 0.01
+
+
 def test_averages_move_once_in_training_and_not_in_evaluation(small):
     trunk, variables, x = small
     _, averages = gradient_and_averages(trunk, variables, x)
