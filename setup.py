@@ -21,6 +21,8 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.1",
+        # Without it Pillow resizes, more slowly; it has no wheel for Linux on other processors.
+        "cykooz-resizer>=4.0; platform_machine == 'x86_64' or sys_platform == 'darwin'",
         "etils[epath]>=1.9.1",
         "flax>=0.12",
         "grain>=0.2.15",
@@ -32,8 +34,9 @@ setup(
         "orbax-checkpoint>=0.12,<1",
         "pillow>=10",
         "scikit-learn>=1.5",
+        "simplejpeg>=1.9",
         "tensorboardX>=2.6.2",
-        "tensorflow-datasets>=4.9.9",
+        "tensorflow-datasets>=4.9.10",
         "tqdm>=4.66",
     ],
     extras_require={
@@ -41,6 +44,6 @@ setup(
         "tpu": ["jax[tpu]", "etils[epath-gcs]"],
         "cuda12": ["jax[cuda12]"],
         "cuda13": ["jax[cuda13]"],
-        "prepare": ["tensorflow>=2.18"],
+        "prepare": ["tensorflow>=2.18", "importlib_resources"],
     },
 )

@@ -85,10 +85,8 @@ def open_tfds(name: str, split: str, data_dir: str | None = None) -> TfdsSource:
     """
     builder = _builder(name, data_dir)
     where = data_dir or epath.Path(builder.data_dir).parents[builder.info.full_name.count("/")]
-    call = (
-        f'tfds.builder("{name}", data_dir="{where}", '
-        'file_format="array_record").download_and_prepare()'
-    )
+    what = "imagenet --tars=DIR" if builder.name == "imagenet2012" else name
+    call = f"python -m bigbigan_jax.prepare {what} --data_dir={where}"
     if not builder.info.splits:
         raise DataError(
             f"{name} is not prepared in {builder.data_dir}{_other_versions(builder)}; give "

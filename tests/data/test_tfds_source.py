@@ -153,8 +153,8 @@ def test_a_set_that_is_not_prepared_tells_how(tmp_path):
         open_source("cifar10", "train", str(tmp_path))
     message = str(caught.value)
     assert f"not prepared in {tmp_path}/cifar10/" in message and "\n" not in message
-    call = f'tfds.builder("cifar10", data_dir="{tmp_path}", file_format="array_record")'
-    assert f"{call}.download_and_prepare()" in message
+    call = f"python -m bigbigan_jax.prepare cifar10 --data_dir={tmp_path}"
+    assert message.endswith(call)
     (tmp_path / "cifar10" / "1.2.3").mkdir(parents=True)
     with pytest.raises(DataError, match="other versions are there: 1.2.3"):
         open_source("cifar10", "train", str(tmp_path))
