@@ -18,7 +18,8 @@ start   creates the slice NAME, or takes it if it is there; installs this checko
         same line again to go on, or to follow a run that is still going.
 status  prints the state of the slice, and of the run on each worker.
 logs    prints worker 0's log until the run ends.
-stop    asks the run to save and end, and waits for that; the slice stays and costs.
+stop    asks the run to save and end, and waits for that; a supervising start does not start it
+        again. The slice stays and costs.
 delete  stops the run, then deletes the slice and its queued request. End a supervising start with
         Ctrl-C first: it would create the slice again.
 

@@ -76,6 +76,10 @@ run_on() {
     --ssh-flag=-oServerAliveInterval=30 "${where[@]}"
 }
 
+# A word that no other command has had. gcloud repeats a command whose connection broke, and the
+# first one may be still running: by its token the worker knows the repetition.
+token() { echo "$(date +%s)-$$-$RANDOM"; }
+
 # The workers that gcloud names in its complaints about the command before.
 failed_workers() {
   local numbers

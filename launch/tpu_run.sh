@@ -3,18 +3,21 @@
 # shellcheck disable=SC2154,SC2034 # variables that are set or read in the other parts
 
 back_off=${LAUNCH_BACK_OFF_SECONDS:-60} # before the first restart; doubles after short rounds
-longest_back_off=$((back_off * 60))
+longest_back_off=$((back_off * 10))
 short_round=${LAUNCH_SHORT_SECONDS:-600}
-most_short_rounds=${LAUNCH_SHORT_ROUNDS:-12} # an hour apart at the end
+most_short_rounds=${LAUNCH_SHORT_ROUNDS:-12} # ten minutes apart at the end
 readonly preempted=42                   # main.py's exit code for "start me again"
+readonly stop_mark=bigbigan_run/stopped # tells that stop was asked for; start removes it
 readonly remote=bigbigan_run/worker.sh  # a link to launch/worker.sh of the run's commit
 
 # A new slice has no such link.
 readonly outcome_command="if test -e $remote; then bash $remote outcome; \
 else echo \"\$HOSTNAME: none\"; fi"
-readonly stop_command="if test -e $remote; then bash $remote stop; fi"
+readonly stop_command="mkdir -p ${stop_mark%/*} && touch $stop_mark; \
+if test -e $remote; then bash $remote stop; fi"
 
 ending=''        # how the run ended: "ended CODE", "stopped CODE", "lost" or "gone STATE"
+ran=''           # whether there was a run already; it is a restart then
 create_failed='' # whether the slice could not even be asked for
 
 arguments() {
@@ -25,7 +28,7 @@ arguments() {
 ask_outcome() {
   local answer
   answer=$(on 0 "$outcome_command") || return
-  echo "${answer#*: }"
+  echo "${answer##*: }"
 }
 
 # Starts the run on all workers, unless it is running.
@@ -40,11 +43,17 @@ ensure_run() {
     say "the run is going already; this is its log"
     return
   fi
-  install_commit && start_run
+  install_commit || return
+  if [[ -n $ran && -n $(on_quietly all "! test -e $stop_mark || echo stopped") ]]; then
+    ending="stopped $preempted"
+    finish
+  fi
+  start_run
 }
 
 install_commit() {
-  local folder=bigbigan_jax-$commit archive=$scratch/checkout.tar
+  local folder=bigbigan_jax-$commit archive=$scratch/checkout.tar date
+  date=$(git show --no-patch --format=%cI "$commit") || return
   if [[ -z $dry_run ]] && on_quietly all "test -e $folder/.installed"; then return; fi
   say "installing commit ${commit:0:12} on all workers; this takes minutes"
   if [[ -n $dry_run ]]; then
@@ -57,18 +66,19 @@ install_commit() {
     error "cannot copy the checkout to $(failed_workers)"
     return 1
   }
-  on all "mkdir -p $folder && tar -xf $folder.tar -C $folder && rm $folder.tar && \
-bash $folder/launch/worker.sh install" || {
+  on all "{ test -e $folder/.installed || { mkdir -p $folder && tar -xf $folder.tar -C $folder && \
+bash $folder/launch/worker.sh install $date; }; } && rm -f $folder.tar" || {
     error "cannot install the checkout on $(failed_workers)"
     return 1
   }
 }
 
 start_run() {
-  local words failed
+  local words failed clear="rm -f $stop_mark && "
+  [[ -z $ran ]] || clear=''
   mapfile -t words < <(arguments)
   say "starting main.py on all workers"
-  on all "bash bigbigan_jax-$commit/launch/worker.sh start ${words[*]@Q}" && return
+  on all "${clear}bash bigbigan_jax-$commit/launch/worker.sh start $(token) ${words[*]@Q}" && return
   failed=$(failed_workers)
   on_quietly all "bash bigbigan_jax-$commit/launch/worker.sh abort" || true
   error "main.py could not be started on $failed, and was ended on the others"
@@ -84,12 +94,15 @@ follow_run() {
     ending=$(ask_outcome) || ending=unknown
     [[ -z $dry_run ]] || ending='ended 0'
     case $ending in
-      running) say "the connection broke; the run goes on" ;;
+      running) failures=0 && say "the connection broke; the run goes on" ;;
       none) die "no run was started on $name" ;;
       unknown)
-        state=$(node_state) || die "lost sight of $name; the run may be going on"
-        [[ $state == READY ]] || { ending="gone $state" && return; }
-        ((++failures < 10)) || die "worker 0 of $name cannot be reached; the run may be going on"
+        if state=$(node_state); then
+          [[ $state == READY ]] || { ending="gone $state" && return; }
+          ((++failures < 10)) || lost_sight "worker 0 of $name cannot be reached"
+        else
+          lost_sight "the state of $name cannot be read"
+        fi
         ;;
       *) break ;;
     esac
@@ -98,26 +111,35 @@ follow_run() {
   [[ -z $supervise || $ending =~ ^(stopped|ended (0|2|42)$) ]] || look_for_loss
 }
 
+# A supervising start waits for the network to come back.
+lost_sight() {
+  [[ -n $supervise ]] || die "$1; the run may be going on"
+  say "$1; trying again"
+}
+
 # Processes that lose another of them fail, and may do so before the cloud tells of the loss.
 look_for_loss() {
-  local state workers
-  sleep "$poll"
-  state=$(node_state) || state=UNKNOWN
-  if [[ $state != READY ]]; then
-    ending="gone $state"
-  elif workers=$(on_quietly all "$outcome_command") && [[ $workers == *": lost"* ]]; then
+  local look state workers
+  for look in 1 2 3; do
+    sleep "$poll"
+    state=$(node_state) || state=UNKNOWN
+    [[ $state == READY ]] || { ending="gone $state" && return; }
+  done
+  if ! workers=$(on_quietly all "$outcome_command") || [[ $workers == *": lost"* ]]; then
     ending=lost
   fi
 }
 
 # stream_log BYTES: passes the log from there on to our stdout, and prints how many bytes it was.
+# Whoever reads that number waits for wc.
 stream_log() {
-  { on 0 "if test -e $remote; then bash $remote follow $1; fi" || true; } | tee >(cat >&4) | wc -c
+  { on 0 "if test -e $remote; then bash $remote follow $1 $(token); fi" || true; } |
+    tee >(wc -c) >&4
 }
 
 report_workers() {
   say "the run on each worker:"
-  on all "bash $remote outcome" >&2 || true
+  on all "$outcome_command" >&2 || true
 }
 
 # Ends with the exit code that belongs to `ending`.
@@ -134,7 +156,7 @@ finish() {
 }
 
 do_start() {
-  local began delay=$back_off short=0 ran=''
+  local began delay=$back_off short=0
   trap 'say "no longer following; a run on $name goes on (logs, stop, delete)"; exit 130' INT
   while :; do
     began=$SECONDS
@@ -142,18 +164,18 @@ do_start() {
       ran=1 patience=10
       follow_run
     else
-      restartable "$ran" || exit 1
+      restartable || exit 1
       ending='gone UNREADY'
     fi
     case $ending in
       "ended $preempted" | lost | gone*) [[ -n $supervise ]] || finish ;;
       *) finish ;;
     esac
-    if ((SECONDS - began < short_round)); then
+    if ((SECONDS - began >= short_round)); then
+      short=0 delay=$back_off
+    elif [[ $ending != gone* ]]; then # a shortage of slices may last
       ((++short <= most_short_rounds)) ||
         die "gave up: $most_short_rounds rounds in a row ended within $short_round s"
-    else
-      short=0 delay=$back_off
     fi
     say "round over ($ending); starting again in $delay s"
     sleep "$delay"
@@ -161,12 +183,12 @@ do_start() {
   done
 }
 
-# restartable RAN: whether a round that did not get to a run may be tried again. A slice that was
-# never there is not asked for again: the reason is likely to be in the command line.
+# Whether a round that did not get to a run may be tried again. A slice that was never there is not
+# asked for again: the reason is likely to be in the command line.
 restartable() {
   local state
   [[ -n $supervise ]] || return
-  [[ -z $1 ]] || return 0
+  [[ -z $ran ]] || return 0
   [[ -z $create_failed ]] && state=$(node_state) && [[ $state != READY ]]
 }
 

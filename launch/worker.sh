@@ -2,13 +2,16 @@
 # One worker's side of launch/tpu.sh: installs the checkout it lies in, and keeps one run of main.py
 # in ~/bigbigan_run, apart from the ssh connection that started it.
 #
-#   install            makes .venv in the checkout
-#   start ARGUMENT...  runs main.py with these arguments in the background
-#   follow BYTES       prints the log from there on, until the run ends
-#   outcome            prints one line: none, running, ended CODE, stopped CODE or lost
-#   command            prints commit and arguments of the run
-#   stop               asks the run to save and end, and waits for that
-#   abort              ends what is left of a run, if need be without saving
+#   install DATE             makes .venv in the checkout, of packages as they were at that date
+#   start TOKEN ARGUMENT...  runs main.py with these arguments in the background
+#   follow BYTES TOKEN       prints the log from there on, until the run ends
+#   outcome                  prints one line: none, running, ended CODE, stopped CODE or lost
+#   command                  prints commit and arguments of the run
+#   stop                     asks the run to save and end, and waits for that
+#   abort                    ends what is left of a run, if need be without saving
+#
+# A command may be repeated while it still runs, when its connection broke: what must be done once
+# has a TOKEN, or a lock. launch/tpu.sh makes the file `stopped` before it calls stop.
 set -euo pipefail
 
 checkout=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -24,35 +27,45 @@ die() {
 
 install() {
   cd "$checkout"
+  exec 8>.installing
+  flock 8
   [[ ! -e .installed ]] || return 0
   # The images' own Python may be older than this project allows; uv brings one that is not.
   local uv=$HOME/.local/bin/uv
   [[ -x $uv ]] || PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --quiet --user uv ||
-    die "cannot install uv with pip; has this worker access to the internet?"
+    die "cannot install uv with pip (is python3-pip there, and the internet?)"
   rm -rf .venv
   "$uv" venv --quiet --python "$python_version" .venv || die "cannot make .venv with uv"
-  "$uv" pip install --quiet --python .venv/bin/python -e '.[tpu]' ||
-    die "cannot install the packages with uv"
+  "$uv" pip install --quiet --python .venv/bin/python --exclude-newer "$1" -e '.[tpu]' ||
+    die "cannot install the packages of $1 with uv"
   touch .installed
 }
 
 # The lock is held by the process that keeps the run: unlike its number it cannot be another's.
+# Asking takes a shared one for a moment.
 is_running() {
-  [[ -e $run/lock ]] && ! flock --nonblock "$run/lock" true
+  [[ -e $run/lock ]] && ! flock --shared --nonblock "$run/lock" true
 }
 
 start() {
+  local token=$1
+  shift
   mkdir -p "$run"
+  exec 8>"$run/starting"
+  flock 8
+  [[ ! -e $run/token || $(<"$run/token") != "$token" ]] || return 0
   abort
   exec 9>"$run/lock"
-  flock --nonblock 9 || die "another run started at the same moment"
+  flock --timeout 5 9 || die "$run/lock is held by another process"
+  [[ ! -e $run/stopped ]] || die "the run was stopped"
   [[ -x $checkout/.venv/bin/python ]] || die "$checkout is not installed"
-  rm -f "$run/exit" "$run/stopped" "$run/main.pid"
+  rm -rf "$run/exit" "$run/main.pid" "$run"/follow-*
   ln -sfn "$checkout/launch/worker.sh" "$run/worker.sh"
   describe "$@" >"$run/command"
   : >"$run/log"
-  setsid nohup bash "$checkout/launch/worker.sh" keep "$@" </dev/null >>"$run/log" 2>&1 &
+  setsid nohup bash "$checkout/launch/worker.sh" keep "$@" </dev/null >>"$run/log" 2>&1 8>&- &
   printf '%s\n' "$!" >"$run/keeper.pid"
+  printf '%s\n' "$token" >"$run/token"
 }
 
 # Runs main.py and notes how it ended. Descriptor 9 is the lock, taken by start.
@@ -81,6 +94,7 @@ describe() {
 follow() {
   local keeper
   [[ -e $run/log ]] || die "no run was started here"
+  mkdir "$run/follow-$2" 2>/dev/null || return 0 # launch/tpu.sh asks again, from where it is
   keeper=$(<"$run/keeper.pid")
   if is_running; then
     tail --bytes="+$(($1 + 1))" --follow=name --sleep-interval=0.5 --pid="$keeper" "$run/log"
@@ -91,7 +105,7 @@ follow() {
 
 outcome() {
   local ending=ended
-  [[ ! -e $run/stopped ]] || ending=stopped
+  [[ ! -e $run/stopped || $run/stopped -nt $run/exit ]] || ending=stopped
   if [[ ! -e $run/lock ]]; then
     echo none
   elif is_running; then
@@ -120,7 +134,6 @@ signal_main() {
 
 stop() {
   is_running || return 0
-  touch "$run/stopped"
   signal_main TERM
   wait_for_end "$grace" ||
     die "the run has not ended $grace s after SIGTERM; launch/tpu.sh delete ends it by force"

@@ -37,7 +37,9 @@ case $1 in
     mkdir -p "${@: -1}/bin"
     printf '#!/bin/sh\\nexec "%s" -I -S "$@"\\n' "$FAKE_PYTHON" >"${@: -1}/bin/python"
     chmod +x "${@: -1}/bin/python" ;;
-  pip) [[ ! -e $FAKE_CLOUD/failing/uv-$FAKE_WORKER ]] ;;
+  pip)
+    echo "$@" >>"$HOME/uv-calls"
+    [[ ! -e $FAKE_CLOUD/failing/uv-$FAKE_WORKER ]] ;;
 esac
 """
 
@@ -92,11 +94,11 @@ class Stage:
         self.outputs += 1
         output = self.folder / f"stdout-{self.outputs}"
         with output.open("w") as stdout:
-            process = self._popen(arguments, environment, stdout)
+            process = self.popen(arguments, environment, stdout)
         process.output = output
         return process
 
-    def _popen(self, arguments, environment, stdout) -> subprocess.Popen:
+    def popen(self, arguments, environment, stdout, stderr=subprocess.PIPE) -> subprocess.Popen:
         return subprocess.Popen(
             [str(self.checkout / "launch" / "tpu.sh"), *arguments],
             env={
@@ -113,7 +115,7 @@ class Stage:
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 
@@ -143,6 +145,19 @@ class Stage:
             return all(log.exists() and "oops" in log.read_text() for log in logs)
 
         self.wait_for(lambda: all_train() and "oops" in process.output.read_text())
+
+    def break_log(self, **failures: int) -> None:
+        """Breaks the connection that shows worker 0's log; then so many calls of a verb fail."""
+        tails = ["pgrep", "-f", f"tail .*{self.cloud.homes()[0]}/bigbigan_run/log"]
+
+        def found() -> list[str]:
+            result = subprocess.run(tails, capture_output=True, text=True, check=False)
+            return result.stdout.split()
+
+        self.wait_for(found)
+        for verb, number in failures.items():
+            self.cloud.write(f"failures/{verb}", str(number))
+        subprocess.run(["kill", found()[0]], check=True)
 
     def lose_workers(self, number: int = signal.SIGKILL, *, worker: int | str = "*") -> None:
         """Signals everything on the workers; as it is, like a loss of their power."""

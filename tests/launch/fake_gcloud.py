@@ -5,16 +5,20 @@ file answers as `gcloud compute tpus ...` does. What is to run on a worker reall
 that is the worker's home.
 
 In the folder: `calls` (a line a call), `node` and `request` (states; absent: there is none),
-`created_states` and `request_states` (those that follow each creation, a line each),
-`failing/VERB` (what to complain of instead), `workers` (how many) and `home-N`.
+`created_node` and `created_request` (those that follow each creation, a line each),
+`failing/VERB` (what to complain of instead), `failures/VERB` (how many calls are to fail),
+`breaking` (as "start": at its end that command loses its connection, once), `unreachable` (a
+worker), `workers` (how many) and `home-N`.
 """
 
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -124,10 +128,21 @@ def _workers(cloud: Cloud, call: list[str]) -> list[Path]:
 def _ssh(cloud: Cloud, call: list[str]) -> None:
     homes = _workers(cloud, call)
     command = ["bash", "-c", _flag(call, "command")]
+    breaking = f"ssh {cloud.read('breaking')}" == _verb(call)
+    if breaking:
+        cloud.remove("breaking")
 
     def run(home: Path) -> int:
         environment = {**os.environ, "HOME": str(home), "FAKE_WORKER": home.name[5:]}
-        return subprocess.run(command, cwd=home, env=environment, check=False).returncode
+        if cloud.read("unreachable") == home.name[5:]:
+            return 255
+        for attempt in range(10):  # gcloud repeats a command whose connection broke
+            code = subprocess.run(command, cwd=home, env=environment, check=False).returncode
+            if code != 128 + signal.SIGTERM and not (breaking and attempt == 0):
+                return code
+            print("Retrying: SSH command error", file=sys.stderr)
+            time.sleep(0.1)
+        return 255
 
     print("SSH: Attempting to connect to worker 0...", file=sys.stderr)
     with ThreadPoolExecutor() as pool:
@@ -154,6 +169,9 @@ def main(call: list[str]) -> None:
     group, verb = call[2:4]
     if complaint := cloud.read(f"failing/{verb}"):
         _fail(complaint)
+    if failures := int(cloud.read(f"failures/{verb}", "0")):
+        cloud.write(f"failures/{verb}", str(failures - 1))
+        _fail("UNAVAILABLE")
     actions = {
         "describe": lambda: _describe(cloud, group, _flag(call, "format")),
         "create": lambda: _create(cloud, group, call),

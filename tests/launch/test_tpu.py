@@ -1,9 +1,11 @@
 """launch/tpu.sh from creating a slice to the end of the run, on a cloud that is this machine."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -217,6 +219,40 @@ def test_a_death_by_preemption_is_not_taken_for_a_failure(stage, code):
     assert stage.cloud.verbs().count("create") == 2
 
 
+def test_a_preemption_may_be_told_late(stage):
+    stage.cloud.write("created_node", "READY\nREADY\nREADY\nPREEMPTED")
+    stage.cloud.write("plan", "134 0")
+    code, _, err = stage.tpu(*START, "--supervise")
+    assert code == 0, err
+    assert stage.cloud.verbs().count("create") == 2
+
+
+def test_a_worker_that_is_out_of_reach_is_lost(stage):
+    stage.cloud.write("workers", "2")
+    stage.cloud.write("plan", "wait 0")
+    process = stage.start_tpu(*START, "--supervise")
+    stage.wait_for_training(process)
+    stage.cloud.write("unreachable", "1")
+    stage.cloud.write("plan", "134 0")
+    stage.wait_for(lambda: stage.cloud.verbs().count("scp") == 2 or process.poll() is not None)
+    stage.cloud.remove("unreachable")
+    code, _, err = stage.finish(process)
+    assert code == 0, err
+    assert "round over (lost)" in err
+
+
+def test_a_shortage_of_slices_is_no_failure_of_the_run(stage):
+    stage.cloud.write("plan", "wait 0")
+    process = stage.start_tpu(*START, "--supervise", LAUNCH_SHORT_ROUNDS="1")
+    stage.wait_for_training(process)
+    stage.cloud.write("failures/create", "5")
+    stage.cloud.write("node", "PREEMPTED")
+    stage.lose_workers()
+    code, _, err = stage.finish(process)
+    assert code == 0, err
+    assert stage.cloud.verbs().count("create") == 7
+
+
 def test_rounds_that_fail_at_once_have_an_end(stage):
     stage.cloud.write("plan", "42 " * 20)
     code, _, err = stage.tpu(*START, "--supervise", LAUNCH_SHORT_ROUNDS="2")
@@ -240,16 +276,69 @@ def test_a_broken_connection_does_not_end_the_run(stage):
     stage.cloud.write("plan", "wait")
     process = stage.start_tpu(*START)
     stage.wait_for_training(process)
-    home = stage.cloud.homes()[0]
-    tails = ["pgrep", "-f", f"tail .*{home}/bigbigan_run/log"]
-    stage.wait_for(lambda: subprocess.run(tails, capture_output=True, check=False).stdout != b"")
-    tail = int(subprocess.run(tails, capture_output=True, check=True).stdout.split()[0])
-    subprocess.run(["kill", str(tail)], check=True)
+    stage.cloud.write("breaking", "outcome")
+    stage.break_log()
     stage.wait_for(lambda: stage.cloud.verbs().count("ssh follow") == 2)
     assert stage.tpu("stop", *SLICE)[0] == 0
     code, out, err = stage.finish(process)
     assert code == 42, err
     assert out == f"round 0 on worker 0: {MAIN_FLAGS}\noops\nsaved\n"  # each line once
+
+
+@pytest.mark.parametrize("command", ["install", "start"])
+def test_a_command_that_gcloud_repeats_works_once(stage, command):
+    stage.cloud.write("workers", "2")
+    stage.cloud.write("breaking", command)
+    code, out, err = stage.tpu(*START)
+    assert code == 0, err
+    assert out == f"round 0 on worker 0: {MAIN_FLAGS}\noops\n"
+    assert stage.cloud.verbs() == ["create", *INSTALL_AND_START]
+    for home in stage.cloud.homes():
+        assert len((home / "uv-calls").read_text().splitlines()) == 1
+        assert not list(home.glob("*.tar"))
+
+
+@pytest.mark.parametrize("supervise", [[], ["--supervise"]])
+@pytest.mark.parametrize("failing", ["ssh", "describe"])
+def test_supervise_outlasts_an_outage_of_the_network(stage, failing, supervise):
+    stage.cloud.write("plan", "wait")
+    process = stage.start_tpu(*START, *supervise)
+    stage.wait_for_training(process)
+    stage.break_log(**{"ssh": 24, failing: 24})  # 12 times outcome and log
+    if supervise:
+        stage.wait_for(lambda: stage.cloud.read("failures/ssh") == "0")
+        assert stage.tpu("stop", *SLICE)[0] == 0
+    code, out, err = stage.finish(process)
+    if supervise:
+        assert (code, out) == (42, f"round 0 on worker 0: {MAIN_FLAGS}\noops\nsaved\n"), err
+    else:
+        assert code == 1
+        assert "; the run may be going on" in err
+
+
+def test_outages_that_ended_do_not_add_up(stage):
+    stage.cloud.write("plan", "wait")
+    process = stage.start_tpu(*START)
+    stage.wait_for_training(process)
+    for _ in range(2):
+        stage.break_log(ssh=12)
+        stage.wait_for(lambda: stage.cloud.read("failures/ssh") == "0")
+    stage.tpu("stop", *SLICE)
+    code, _, err = stage.finish(process)
+    assert code == 42, err
+
+
+def test_the_log_is_out_before_its_end_is_told(stage):
+    text = f"--config.text={'x' * 40_000}"
+    arguments = (*START, "--supervise", "--", text)
+    stage.cloud.write("plan", "42 0")
+    process = stage.popen(arguments, {}, subprocess.PIPE, subprocess.STDOUT)
+    fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    stage.wait_for((stage.cloud.homes()[0] / "bigbigan_run" / "exit").exists)
+    time.sleep(2)  # the log waits for its reader, and all else has to wait for the log
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert f"{text}\noops\nlaunch/tpu.sh: round over (ended 42)" in out
 
 
 def test_a_run_that_is_going_is_followed_not_started_again(stage):
@@ -292,6 +381,21 @@ def test_a_worker_that_cannot_be_installed_is_named(stage):
     assert stage.tpu(*START)[0] == 0
 
 
+def test_packages_are_those_of_the_commits_date(stage):
+    assert stage.tpu(*START)[0] == 0
+    show = ["git", "show", "--no-patch", "--format=%cI", stage.commit]
+    date = subprocess.run(show, cwd=stage.checkout, capture_output=True, text=True, check=True)
+    calls = (stage.cloud.homes()[0] / "uv-calls").read_text()
+    assert f"--exclude-newer {date.stdout.strip()} -e .[tpu]" in calls
+
+
+def test_a_worker_without_pip_says_so(stage):
+    (stage.folder / "bin" / "python3").write_text("#!/bin/sh\nexit 1\n")
+    code, _, err = stage.tpu(*START)
+    assert code == 1
+    assert "cannot install uv with pip (is python3-pip there, and the internet?)" in err
+
+
 def test_stop_ends_every_worker_and_a_supervising_start(stage):
     stage.cloud.write("workers", "2")
     stage.cloud.write("plan", "wait wait")
@@ -307,6 +411,55 @@ def test_stop_ends_every_worker_and_a_supervising_start(stage):
     assert out.endswith("saved\n")
     assert "the run was stopped by launch/tpu.sh stop" in err
     assert stage.cloud.read("node") == "READY"
+
+
+def test_stop_between_two_rounds_ends_a_supervising_start(stage):
+    stage.cloud.write("workers", "2")
+    stage.cloud.write("plan", "42 0")
+    process = stage.start_tpu(*START, "--supervise", LAUNCH_BACK_OFF_SECONDS="2")
+    stage.wait_for(lambda: sum("outcome" in str(call) for call in stage.cloud.calls()) == 2)
+    process.send_signal(signal.SIGSTOP)  # while it sleeps
+    code, _, err = stage.tpu("stop", *SLICE)
+    assert (code, err.count(": ended 42\n")) == (0, 2)
+    process.send_signal(signal.SIGCONT)
+    code, _, err = stage.finish(process)
+    assert code == 42
+    assert "the run was stopped by launch/tpu.sh stop" in err
+    assert stage.cloud.verbs().count("ssh start") == 1
+    assert stage.tpu(*START)[0] == 0  # asked for again
+
+
+def test_stop_before_a_new_slice_has_the_run(stage):
+    stage.cloud.write("plan", "wait 0")
+    process = stage.start_tpu(*START, "--supervise")
+    stage.wait_for_training(process)
+    stage.cloud.write("created_node", "CREATING")
+    stage.cloud.write("node", "PREEMPTED")
+    stage.lose_workers()
+    stage.wait_for(lambda: stage.cloud.verbs().count("create") == 2)
+    stage.wait_for(lambda: stage.cloud.read("node") == "CREATING")
+    process.send_signal(signal.SIGSTOP)
+    stage.cloud.write("node", "READY")
+    code, _, err = stage.tpu("stop", *SLICE)
+    assert (code, err.count(": none\n")) == (0, 1)
+    process.send_signal(signal.SIGCONT)
+    code, _, err = stage.finish(process)
+    assert code == 42
+    assert "the run was stopped by launch/tpu.sh stop" in err
+    assert stage.cloud.verbs().count("ssh start") == 1
+
+
+def test_a_look_at_a_run_hinders_nothing(stage):
+    stage.tpu(*START)
+    stage.cloud.write("plan", "0 0")
+    with (stage.cloud.homes()[0] / "bigbigan_run" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # as is_running of worker.sh does
+        assert stage.tpu("status", *SLICE)[1].endswith(": ended 0\n")
+        process = stage.start_tpu(*START)
+        stage.wait_for(lambda: stage.cloud.verbs().count("ssh start") == 2)
+        time.sleep(0.5)  # start waits for this one to be over
+    code, _, err = stage.finish(process)
+    assert code == 0, err
 
 
 def test_stop_does_not_kill_a_run_that_is_still_saving(stage):
