@@ -25,8 +25,8 @@ def plan_apart(config: ConfigDict, tpu: Slice, cache: Cache) -> Numbers:
         return in_a_process(_plan, config.to_dict(), tpu, cache)
     except BrokenProcessPool as error:
         raise PlanError(
-            f"{tpu.name}: the TPU compiler crashed; that of another version of libtpu than "
-            f"{compiler_version()} may not (pip install -U libtpu)"
+            f"{tpu.name}: the TPU compiler crashed, or was killed for want of memory; that of "
+            f"another version of libtpu than {compiler_version()} may do better"
         ) from error
 
 
