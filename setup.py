@@ -21,8 +21,8 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.1",
-        # Without it Pillow resizes, more slowly; it has no wheel for Linux on other processors.
-        "cykooz-resizer>=4.0; platform_machine == 'x86_64' or sys_platform == 'darwin'",
+        # It has no wheels for Linux on ARM; without it Pillow resizes, more slowly.
+        "cykooz-resizer>=4; sys_platform != 'linux' or platform_machine == 'x86_64'",
         "etils[epath]>=1.9.1",
         "flax>=0.12",
         "grain>=0.2.15",

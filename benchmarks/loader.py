@@ -1,152 +1,118 @@
-"""Images a second of the training pipeline, next to the bare decoding rate of the same files.
+"""Images a second and core of the training pipeline, next to bare decoding and to others.
 
-    python -m benchmarks.loader --images=DIR_OR_TAR --image_size 128 256 --workers 0 2 4
+    python -m benchmarks.loader --images=DIR_OR_TAR --image_size 128 256 --workers 0 2
+    python -m benchmarks.loader --images=imagenette.tar --mosaics=400 --rate=10000
 
-The bare rate is one thread that does nothing but cv2.imdecode on bytes in memory. The ratio
-is a pipeline's rate divided by it; the best possible one is the number of idle cores.
+The bare rate is that of threads on all cores that do nothing but cv2.imdecode on bytes in memory:
+what no pipeline around that decoder could reach. A core is a second of CPU time, of all processes
+and threads together, so other work on the machine changes the numbers little. The competitors
+take turns, and the median of the turns is shown. tf.data and torch's DataLoader do the same job
+where TensorFlow and torch are installed.
+
+--mosaics=N measures on N JPEGs of mixed sizes like ImageNet's (most 500x375, some up to
+1600x1200, quality 90 to 95), cut out of photographs laid side by side: for those who have small
+photographs only. Their content is that of photographs but for the seams.
 """
 
 import argparse
-import contextlib
-import os
-import tarfile
+import math
+import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from bigbigan_jax.data import AUGMENTATIONS, DataError, training_batches
-
-_SUFFIXES = (".jpeg", ".jpg")
-
-
-class FileSource:
-    """JPEGs in files or inside of an uncompressed tar file, read when they are asked for."""
-
-    name, split, num_classes, fingerprint = "files", "all", None, ""
-
-    def __init__(self, places: list[tuple[str, int, int]]) -> None:
-        """Takes (path, offset, size) of each JPEG."""
-        self._places = places
-
-    def __len__(self) -> int:
-        """Returns the number of files."""
-        return len(self._places)
-
-    def __getitem__(self, index: int) -> dict[str, bytes]:
-        """Returns {"image": content of the file}."""
-        path, offset, size = self._places[index]
-        with open(path, "rb") as file:
-            file.seek(offset)
-            return {"image": file.read(size)}
+from benchmarks import loader_rivals as rivals
+from benchmarks.cpu_time import images_per_cpu_second
+from benchmarks.loader_images import FileSource, make_images, make_mosaics, open_images
+from bigbigan_jax.data import AUGMENTATIONS, DataError
 
 
-def open_images(path: Path, count: int) -> FileSource:
-    """Finds at most `count` JPEGs, evenly spread over a folder or a tar file."""
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES)
-        places = [(str(file), 0, file.stat().st_size) for file in files]
-    elif path.is_file():
-        with tarfile.open(path, "r:") as archive:
-            members = [file for file in archive if file.name.lower().endswith(_SUFFIXES)]
-        places = [(str(path), file.offset_data, file.size) for file in members]
-    else:
-        raise DataError(f"--images: {path} is neither a folder nor a tar file")
-    if not places:
-        raise DataError(f"--images: {path} holds no .jpg or .jpeg files")
-    return FileSource(places[:: max(1, len(places) // count)][:count])
+def competitors(
+    source: FileSource, size: int, arguments: argparse.Namespace
+) -> dict[str, Iterator]:
+    """Returns who is measured at an image size, by name; "bare" is the first."""
+    files, batch_size = source.contents(), arguments.batch_size
+    augmentation = AUGMENTATIONS[arguments.augmentation]
+    entrants = {"bare cv2.imdecode": rivals.bare(files, batch_size)}
+    for workers in arguments.workers:
+        name = f"training_batches, {workers} processes" if workers else "training_batches, threads"
+        entrants[name] = rivals.pipeline(source, size, batch_size, workers, augmentation)
+    if arguments.augmentation == "resnet" and not arguments.alone:
+        workers = max(1, *arguments.workers)
+        if rivals.has("torch"):
+            name = f"torch DataLoader, Pillow, {workers} processes"
+            entrants[name] = rivals.torch_loader(files, size, batch_size, workers)
+        if rivals.has("tensorflow"):
+            entrants["tf.data"] = rivals.tf_data(files, size, batch_size)
+    return entrants
 
 
-def make_images(folder: Path, count: int) -> None:
-    """Writes JPEGs of the size of ImageNet's: 500x375 pixels, about 110 KB."""
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        # Noise at three scales: a spectrum that falls off, as that of photographs.
-        layers = [
-            cv2.resize(rng.uniform(0, 255, (375 // s, 500 // s, 3)), (500, 375)) for s in (2, 8, 64)
-        ]
-        pixels = (0.2 * layers[0] + 0.3 * layers[1] + 0.5 * layers[2]).astype(np.uint8)
-        cv2.imwrite(str(folder / f"{number:04d}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
+def measure(entrants: dict[str, Iterator], rounds: int, seconds: float) -> dict[str, float]:
+    """Returns images a CPU second of each, the median over rounds in which they take turns."""
+    for batches in entrants.values():
+        next(batches)
+    rates: dict[str, list[float]] = {name: [] for name in entrants}
+    for _ in range(rounds):
+        for name, batches in entrants.items():
+            images, used = images_per_cpu_second(batches, seconds)
+            rates[name].append(images / used)
+    for batches in entrants.values():
+        batches.close()
+    return {name: float(np.median(found)) for name, found in rates.items()}
 
 
-def bare_rate(source: FileSource, seconds: float) -> float:
-    """Returns images a second that one thread decodes from memory."""
-    files = [np.frombuffer(source[index]["image"], np.uint8) for index in range(len(source))]
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() < start + seconds:
-        cv2.imdecode(files[done % len(files)], cv2.IMREAD_COLOR_RGB)
-        done += 1
-    return done / (time.perf_counter() - start)
-
-
-def pipeline_rate(
-    source: FileSource,
-    image_size: int,
-    augmentation: str,
-    batch_size: int,
-    workers: int,
-    seconds: float,
-) -> float:
-    """Returns images a second of `training_batches`, once its buffers are filled and drained."""
-    batches = training_batches(
-        source,
-        image_size=image_size,
-        channels=3,
-        augmentation=AUGMENTATIONS[augmentation],
-        batch_size=batch_size,
-        batches_per_step=1,
-        seed=0,
-        start_step=0,
-        workers=workers,
-    )
-    with contextlib.closing(batches):
-        # What is read ahead before the clock starts would count as infinitely fast.
-        for _ in range(4):
-            next(batches)
-        done, start = 0, time.perf_counter()
-        while time.perf_counter() < start + seconds:
-            next(batches)
-            done += batch_size
-        return done / (time.perf_counter() - start)
-
-
-def main() -> None:
-    """Parses the command line, measures and prints the table."""
+def parse() -> argparse.Namespace:
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=Path, help="folder or .tar with JPEGs; default: made up")
-    parser.add_argument("--count", type=int, default=512, help="JPEGs to use")
-    parser.add_argument("--image_size", type=int, nargs="+", default=[128, 256])
-    parser.add_argument("--augmentation", choices=list(AUGMENTATIONS), default="resnet")
-    parser.add_argument("--batch_size", type=int, default=128)
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 2], help="0 means threads")
-    parser.add_argument("--seconds", type=float, default=5.0, help="time for each measurement")
+    add = parser.add_argument
+    add("--images", type=Path, help="folder or .tar with JPEGs; default: made up")
+    add("--count", type=int, default=512, help="JPEGs to use")
+    add("--mosaics", type=int, default=0, help="join them to so many of mixed sizes; 0: as is")
+    add("--image_size", type=int, nargs="+", default=[128, 256])
+    add("--augmentation", choices=list(AUGMENTATIONS), default="resnet")
+    add("--batch_size", type=int, default=128)
+    add("--workers", type=int, nargs="+", default=[0, 2], help="processes; 0 means threads")
+    add("--alone", action="store_true", help="without tf.data and torch")
+    add("--rounds", type=int, default=3, help="turns of each competitor")
+    add("--seconds", type=float, default=4.0, help="length of a turn")
+    add("--rate", type=float, default=10_000, help="images/s of the chips, to count host cores for")
     arguments = parser.parse_args()
+    if not sys.platform.startswith("linux"):
+        parser.error("CPU time of other processes is read from /proc, which only Linux has")
+    return arguments
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    arguments = parse()
     with tempfile.TemporaryDirectory() as folder:
-        if arguments.images is None:
-            make_images(Path(folder), min(arguments.count, 64))
+        made = Path(folder)
         try:
-            source = open_images(arguments.images or Path(folder), arguments.count)
+            if arguments.images is None:
+                make_images(made, min(arguments.count, 64))
+            source = open_images(arguments.images or made, arguments.count)
+            if arguments.mosaics:
+                joined = made / "mosaics"
+                joined.mkdir()
+                make_mosaics(source, joined, arguments.mosaics)
+                source = open_images(joined, arguments.mosaics)
         except DataError as error:
-            parser.error(str(error))
-        bare = bare_rate(source, arguments.seconds)
-        print(f"{len(source)} JPEGs, {arguments.augmentation}, {os.cpu_count()} cores")
-        print(f"{'size':>5} {'workers':>8} {'images/s':>9} {'of bare':>8}")
-        print(f"{'bare':>5} {'':>8} {bare:9.0f} {1:8.2f}")
+            sys.exit(f"error: {error}")
+        size_kb = np.mean([size for _, _, size in source.places]) / 1000
+        print(f"{len(source.places)} JPEGs of {size_kb:.0f} KB on average")
+        print(f"images/s a core; their ratio to bare; cores for {arguments.rate:.0f} images/s")
         for size in arguments.image_size:
-            for workers in arguments.workers:
-                rate = pipeline_rate(
-                    source,
-                    size,
-                    arguments.augmentation,
-                    arguments.batch_size,
-                    workers,
-                    arguments.seconds,
-                )
-                print(f"{size:5} {workers:8} {rate:9.0f} {rate / bare:8.2f}", flush=True)
+            print(f"{arguments.augmentation}, {size} px")
+            entrants = competitors(source, size, arguments)
+            rates = measure(entrants, arguments.rounds, arguments.seconds)
+            bare = next(iter(rates.values()))
+            for name, rate in rates.items():
+                cores = math.ceil(arguments.rate / rate)
+                print(f"  {name:42} {rate:7.0f} {rate / bare:6.2f} {cores:5}", flush=True)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ def default_config() -> ConfigDict:
     config.data.data_dir = ""  # "" for TFDS's default
     config.data.augmentation = "resnet"
     config.data.workers = 16  # processes a host; 0 for threads of the main process
+    config.data.max_damaged_share = 0.01  # of images that cannot be decoded, before a run gives up
 
     config.checkpoint = ConfigDict()
     config.checkpoint.every = 1000
@@ -189,6 +190,9 @@ def _check_ranges(config: ConfigDict) -> None:
     for field in ("training.adam_b2", "training.ema_decay"):
         if not 0 <= flat[field] < 1:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must be in [0, 1)")
+    if not 0 <= flat["data.max_damaged_share"] <= 1:
+        share = flat["data.max_damaged_share"]
+        raise ConfigError(f"config.data.max_damaged_share is {share!r}; it must be in [0, 1]")
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = ""):

@@ -6,6 +6,7 @@ import sys
 import pytest
 from small_runs import ROOT
 
+from bigbigan_jax.data import decode
 from bigbigan_jax.training.mesh import data_mesh
 from bigbigan_jax.training.run import build_family
 
@@ -30,3 +31,30 @@ def test_train_step_is_measured(tiny_config, monkeypatch):
     assert numbers["devices"] == 8 and numbers["images a step"] == 32
     assert numbers["step, ms"] > 0 and numbers["images/s"] > 0
     assert numbers["skipped steps"] == 0
+
+
+def test_mosaics_have_the_sizes_they_should(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.loader_images import MOSAIC_SIZES, make_images, make_mosaics, open_images
+
+    for folder in ("made", "joined"):
+        (tmp_path / folder).mkdir()
+    make_images(tmp_path / "made", 2)
+    make_mosaics(open_images(tmp_path / "made", 2), tmp_path / "joined", 6)
+    source = open_images(tmp_path / "joined", 99)
+    sizes = {decode(data, 3).shape[1::-1] for data in source.contents()}
+    assert len(source.places) == 6 and len(sizes) > 1 and sizes <= set(MOSAIC_SIZES)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_input_pipeline_is_measured_in_cpu_time(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.loader import measure
+    from benchmarks.loader_images import make_images, open_images
+    from benchmarks.loader_rivals import bare, pipeline
+
+    make_images(tmp_path, 2)
+    source = open_images(tmp_path, 2)
+    entrants = {"bare": bare(source.contents(), 8), "ours": pipeline(source, 32, 8, workers=0)}
+    rates = measure(entrants, rounds=1, seconds=0.5)
+    assert rates.keys() == entrants.keys() and min(rates.values()) > 0

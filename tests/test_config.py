@@ -106,6 +106,8 @@ WRONG = [
     ("training.ema_decay", 1.5, "[0, 1)"),
     ("data.augmentation", "cutout", "'resnet'"),
     ("data.workers", -1, "negative"),
+    ("data.max_damaged_share", 1.1, "[0, 1]"),
+    ("data.max_damaged_share", float("nan"), "[0, 1]"),
     ("data.name", None, "type str"),
     ("checkpoint.best_mode", "most", "'min', 'max'"),
     ("checkpoint.keep_last", 0, "positive"),

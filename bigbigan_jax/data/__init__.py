@@ -5,6 +5,7 @@ source into uint8 batches that depend on nothing but the seed and the number of 
 """
 
 from bigbigan_jax.data.array_source import ArraySource
+from bigbigan_jax.data.crops import random_crop
 from bigbigan_jax.data.decode import as_pixels, decode
 from bigbigan_jax.data.errors import DataError
 from bigbigan_jax.data.pipeline import evaluation_batches, training_batches
@@ -28,6 +29,7 @@ __all__ = [
     "decode",
     "evaluation_batches",
     "open_source",
+    "random_crop",
     "random_crop_resize",
     "sample_crop",
     "training_batches",

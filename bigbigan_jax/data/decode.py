@@ -1,12 +1,14 @@
 """From the bytes of an image file to pixels."""
 
 import io
+import struct
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from bigbigan_jax.data.errors import DataError
+from bigbigan_jax.data.jpeg import MAX_PIXELS, decode_jpeg, read_header
 
 # The EXIF orientation is ignored, as TensorFlow's decoder ignores it: the published results
 # on ImageNet are on images as stored.
@@ -14,14 +16,27 @@ _FLAGS = {
     1: cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION,
     3: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION,
 }
+# What Pillow's decoders raise on damaged files; the warning is an error where users ask for that.
+_REFUSALS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def decode(data: bytes, channels: int) -> np.ndarray:
     """Decodes an image file, whatever its name says it is.
 
-    JPEG (grey, colour, CMYK and YCCK), PNG (palette and 16 bits too) and the other formats
-    of OpenCV, with Pillow for what OpenCV refuses. An alpha channel is dropped, 16 bits
-    are cut to the upper 8, and the EXIF orientation is not applied.
+    JPEG (grey, colour, CMYK and YCCK), PNG (palette and 16 bits too) and the other formats of
+    Pillow. An alpha channel is dropped, 16 bits are cut to the upper 8, and the EXIF
+    orientation is not applied.
 
     Args:
       data: the content of the file.
@@ -31,11 +46,20 @@ def decode(data: bytes, channels: int) -> np.ndarray:
       uint8 [H, W, channels] in 0..255.
 
     Raises:
-      DataError: if the bytes are no complete image, or channels is neither 1 nor 3.
+      DataError: if the bytes are no complete image, if their header claims more than
+        `bigbigan_jax.data.jpeg.MAX_PIXELS` pixels, or if channels is neither 1 nor 3.
     """
     if channels not in _FLAGS:
         raise DataError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[channels]) if data else None
+    header = read_header(data)
+    if header is not None and header.components != 4:
+        return decode_jpeg(data, header, channels)
+    pixels = None
+    if data.startswith(_PNG):
+        width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+        if width * height > MAX_PIXELS:
+            raise DataError(f"a PNG of {width}x{height} pixels; the limit is {MAX_PIXELS} pixels")
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[channels])
     if pixels is None:
         pixels = _decode_with_pillow(data, channels)
     return pixels.reshape(*pixels.shape[:2], channels)
@@ -72,10 +96,12 @@ def as_pixels(image: bytes | np.ndarray, channels: int) -> np.ndarray:
 def _decode_with_pillow(data: bytes, channels: int) -> np.ndarray:
     try:
         image = Image.open(io.BytesIO(data))
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels; the limit is {MAX_PIXELS}")
         if image.mode.startswith("I;16"):  # Pillow would clip 16 bits, not scale them
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         return np.array(image.convert("L" if channels == 1 else "RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _REFUSALS as error:
         raise DataError(
             f"{len(data)} bytes starting with {data[:8]!r} are not a complete image: {error}"
         ) from error

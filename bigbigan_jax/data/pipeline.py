@@ -6,17 +6,20 @@ global batches are the same for any number of either, and to resume is to start 
 another step: no state of an iterator is saved.
 """
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Generator
 
 import grain
 import numpy as np
-from absl import flags
+from absl import logging
 
 from bigbigan_jax.data.errors import DataError
+from bigbigan_jax.data.pools import Processes, Threads, chunks_in_order
 from bigbigan_jax.data.sources import Source
-from bigbigan_jax.data.stages import Augment, CenterCrop, HostShare, Pixels, start_worker
+from bigbigan_jax.data.stages import CenterCrop, Pixels
+from bigbigan_jax.data.training_images import Damage, TrainingImages
 from bigbigan_jax.data.transforms import Augmentation
 
 # Threads and processes work on chunks of a step's images: whole steps would be too coarse
@@ -49,7 +52,10 @@ def training_batches(
 
     Close the iterator when done (`contextlib.closing`): that ends its threads or processes.
     With workers, the calling script needs the `if __name__ == "__main__"` guard of
-    multiprocessing, and absl's flags are marked as parsed if they are not, as Grain wants.
+    multiprocessing.
+
+    An image that cannot be decoded is replaced by the record after it in the source (see
+    `TrainingImages`), counted, and logged with the record's number, once.
 
     Args:
       source: where the images come from.
@@ -66,11 +72,13 @@ def training_batches(
 
     Returns:
       An endless iterator with a `close` method, over {"image": uint8 [K, batch_size / hosts,
-      S, S, C], "label": int32 [K, batch_size / hosts]}; no "label" if the source has none.
+      S, S, C], "label": int32 [K, batch_size / hosts], "damaged": int32 [K, batch_size /
+      hosts]}; no "label" if the source has none. "damaged" is how many records could not be
+      decoded before one could for that element: 0, but for damaged records.
 
     Raises:
-      DataError: here, if arguments do not fit together; from the iterator, if a record
-        cannot be read or decoded.
+      DataError: here, if arguments do not fit together; from the iterator, if 8 records in a
+        row cannot be decoded.
     """
     _check_shape(source, image_size, channels, batch_size, host, hosts)
     for argument, value, least in (
@@ -84,17 +92,12 @@ def training_batches(
     # Grain seeds epoch e of a shuffle with seed + e: seeds 0 and 1 would share their epochs,
     # and shuffle and crops their numbers, if the user's seed were passed on as it is.
     order_seed, crop_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    images = TrainingImages(source, image_size, channels, augmentation, order_seed, crop_seed)
     per_step = batches_per_step * batch_size // hosts
     chunk = max(size for size in range(1, _CHUNK + 1) if per_step % size == 0)
-    everything = (
-        grain.MapDataset.source(Pixels(source, channels))
-        .shuffle(seed=order_seed)
-        .repeat()
-        .random_map(Augment(image_size, augmentation), seed=crop_seed)
-    )
-    share = HostShare(everything, batch_size, host, hosts)
-    chunks = grain.MapDataset.source(share).batch(chunk)[start_step * (per_step // chunk) :]
-    return _steps(chunks, per_step // chunk, (batches_per_step, batch_size // hosts), workers)
+    job = FillChunk(images, chunk, batch_size, host, hosts)
+    shape = (batches_per_step, batch_size // hosts)
+    return _steps(job, shape, start_step, workers)
 
 
 def evaluation_batches(
@@ -142,34 +145,73 @@ def evaluation_batches(
     return _in_order(images, counts, empty)
 
 
+@dataclasses.dataclass(frozen=True)
+class FillChunk:
+    """Fills chunks of one host's part of each batch of the global sequence.
+
+    Attributes:
+      images: the global sequence.
+      chunk: images of a chunk.
+      batch_size: of the global batches, a multiple of `hosts`.
+      host: number of this host.
+      hosts: number of hosts.
+    """
+
+    images: TrainingImages
+    chunk: int
+    batch_size: int
+    host: int
+    hosts: int
+
+    def __call__(self, number: int, out: np.ndarray) -> tuple[np.ndarray, list[list[Damage]]]:
+        """Writes chunk `number` to `out`, uint8 [chunk, S, S, C]; returns labels and damage."""
+        part = self.batch_size // self.hosts
+        labels, damages = np.zeros(self.chunk, np.int32), []
+        for row in range(self.chunk):
+            batch, place = divmod(number * self.chunk + row, part)
+            element = batch * self.batch_size + self.host * part + place
+            labels[row], damage = self.images.fill(element, out[row])
+            damages.append(damage)
+        return labels, damages
+
+
 def _steps(
-    chunks: grain.MapDataset, per_step: int, shape: tuple[int, int], workers: int
+    job: FillChunk, shape: tuple[int, int], start_step: int, workers: int
 ) -> Generator[Batch, None, None]:
-    # Enough is read ahead for the next step to be ready when it is asked for.
+    images = job.images
+    per_step = shape[0] * shape[1] // job.chunk
+    chunk_shape = (job.chunk, images.image_size, images.image_size, images.channels)
+    # Enough is read ahead for the next step to be ready when it is asked for, and for no
+    # thread or process to be idle meanwhile.
     if workers:
-        if not flags.FLAGS.is_parsed():
-            flags.FLAGS.mark_as_parsed()
-        # Two threads a process, so that one waits for the disk while the other decodes.
-        dataset = chunks.to_iter_dataset(grain.ReadOptions(2, 2)).mp_prefetch(
-            grain.MultiprocessingOptions(workers, per_worker_buffer_size=-(-per_step // workers)),
-            worker_init_fn=start_worker,
-        )
+        pool = Processes(job, chunk_shape, per_step + 3 * workers, workers)
     else:
-        threads = os.cpu_count() or 1
-        dataset = chunks.to_iter_dataset(grain.ReadOptions(threads, per_step + threads))
-    iterator = iter(dataset)
+        pool = Threads(job, chunk_shape, per_step + 2 * (os.cpu_count() or 1))
+    chunks = chunks_in_order(pool, start_step * per_step)
+    logged: set[int] = set()
     try:
         while True:
-            parts = list(itertools.islice(iterator, per_step))
-            # Concatenating copies out of the workers' shared memory, which is then freed.
-            yield {
-                field: np.concatenate([part[field] for part in parts]).reshape(
-                    *shape, *parts[0][field].shape[1:]
-                )
-                for field in parts[0]
-            }
+            pixels = np.empty((per_step, *chunk_shape), np.uint8)
+            labels = np.empty((per_step, job.chunk), np.int32)
+            damaged = np.zeros((per_step, job.chunk), np.int32)
+            # A copy, because the device may still read a batch when its slots are filled anew.
+            for place, (filled, (found, damages)) in zip(range(per_step), chunks, strict=False):
+                pixels[place], labels[place] = filled, found
+                damaged[place] = [len(damage) for damage in damages]
+                _log(damages, logged)
+            step = {"image": pixels.reshape(*shape, *chunk_shape[1:])}
+            if images.source.num_classes is not None:
+                step["label"] = labels.reshape(shape)
+            yield step | {"damaged": damaged.reshape(shape)}
     finally:
-        iterator.close()
+        chunks.close()
+
+
+def _log(damages: list[list[Damage]], logged: set[int]) -> None:
+    for damage in itertools.chain.from_iterable(damages):
+        if damage.record not in logged:
+            logged.add(damage.record)
+            logging.warning("replaced a damaged image: %s", damage.text)
 
 
 def _in_order(

@@ -1,4 +1,4 @@
-"""The steps of the pipeline that Grain runs on one record, and the start of its processes."""
+"""What happens to a record for evaluation, and the start of processes."""
 
 import dataclasses
 import multiprocessing
@@ -14,7 +14,8 @@ import numpy as np
 from bigbigan_jax.data.decode import as_pixels
 from bigbigan_jax.data.errors import DataError
 from bigbigan_jax.data.sources import Source
-from bigbigan_jax.data.transforms import Augmentation, center_crop, random_crop_resize
+from bigbigan_jax.data.training_images import describe
+from bigbigan_jax.data.transforms import center_crop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,57 +44,10 @@ class Pixels:
         try:
             result = {"image": as_pixels(record["image"], self.channels)}
         except DataError as error:
-            raise DataError(
-                f"{self.source.name} split {self.source.split!r} record {index}: {error}"
-            ) from error
+            raise DataError(f"{describe(self.source, index, record)}: {error}") from error
         if self.source.num_classes is not None:
             result["label"] = np.int32(record["label"])
         return result
-
-
-@dataclasses.dataclass(frozen=True)
-class Augment(grain.transforms.RandomMap):
-    """Replaces a record's image by a random crop of it.
-
-    Attributes:
-      image_size: side of the crop after resizing.
-      augmentation: what to draw.
-    """
-
-    image_size: int
-    augmentation: Augmentation
-
-    def random_map(self, element: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        """Returns the record with "image" uint8 [image_size, image_size, C]."""
-        image = random_crop_resize(element["image"], self.image_size, self.augmentation, rng)
-        return element | {"image": image}
-
-
-@dataclasses.dataclass(frozen=True)
-class HostShare:
-    """One host's part of each batch of a global sequence.
-
-    Attributes:
-      everything: the global sequence.
-      batch_size: of the global batches, a multiple of `hosts`.
-      host: number of this host.
-      hosts: number of hosts.
-    """
-
-    everything: grain.MapDataset
-    batch_size: int
-    host: int
-    hosts: int
-
-    def __len__(self) -> int:
-        """Returns the number of elements in the host's parts of all whole batches."""
-        return len(self.everything) // self.batch_size * (self.batch_size // self.hosts)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Returns an element of the global sequence by its number in the host's parts."""
-        part = self.batch_size // self.hosts
-        batch, row = divmod(index, part)
-        return self.everything[batch * self.batch_size + self.host * part + row]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +66,7 @@ class CenterCrop(grain.transforms.Map):
 
 
 def start_worker(worker: int, workers: int) -> None:
-    """Prepares a worker process; called there by Grain with its number and their count."""
+    """Prepares a worker process; called there with its number and their count."""
     del worker, workers
     # The processes share the cores among them; OpenCV's own threads would only interfere.
     cv2.setNumThreads(0)

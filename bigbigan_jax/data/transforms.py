@@ -3,13 +3,14 @@
 import dataclasses
 import math
 from types import MappingProxyType
-from typing import Literal
 
+import cv2
 import numpy as np
-from PIL import Image
+
+from bigbigan_jax.data.resize import Interpolation, pillow_resize, resize_box
 
 _TRIES = 10
-_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_LONGEST = 16  # times the short side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Augmentation:
 
     area: tuple[float, float] | None
     aspect: tuple[float, float]
-    interpolation: Literal["bilinear", "bicubic"]
+    interpolation: Interpolation
     flip: bool
 
 
@@ -65,14 +66,16 @@ def sample_crop(
       (top, left, height, width) in whole pixels, inside the image.
     """
     if augmentation.area is not None:
+        least, most = augmentation.area
         low, high = (math.log(aspect) for aspect in augmentation.aspect)
+        # `random` alone, as `uniform` and `integers` take five times as long.
         for _ in range(_TRIES):
-            area = height * width * rng.uniform(*augmentation.area)
-            aspect = math.exp(rng.uniform(low, high))
+            area = height * width * (least + (most - least) * rng.random())
+            aspect = math.exp(low + (high - low) * rng.random())
             box_height, box_width = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
             if 0 < box_height <= height and 0 < box_width <= width:
-                top = int(rng.integers(height - box_height + 1))
-                left = int(rng.integers(width - box_width + 1))
+                top = int(rng.random() * (height - box_height + 1))
+                left = int(rng.random() * (width - box_width + 1))
                 return top, left, box_height, box_width
     side = min(height, width)
     return (height - side) // 2, (width - side) // 2, side, side
@@ -95,16 +98,35 @@ def random_crop_resize(
     if augmentation.area is None:
         result = center_crop(image, size)
     else:
-        top, left, height, width = sample_crop(*image.shape[:2], augmentation, rng)
-        box = image[top : top + height, left : left + width]
-        result = _resize(box, size, size, augmentation.interpolation)
+        box = sample_crop(*image.shape[:2], augmentation, rng)
+        result = resize_box(image, box, size, size, augmentation.interpolation)
+    return random_flip(result, augmentation, rng)
+
+
+def random_flip(
+    image: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
+) -> np.ndarray:
+    """Mirrors every second image left to right, if that is part of the augmentation.
+
+    Args:
+      image: uint8 [H, W, C], C 1 or 3.
+      augmentation: says whether to.
+      rng: source of randomness, from which the crop has been drawn before.
+
+    Returns:
+      uint8 [H, W, C], the image itself if it is not mirrored.
+    """
     if augmentation.flip and rng.random() < 0.5:
-        result = result[:, ::-1]
-    return result
+        # Ten times as fast as NumPy's copy of image[:, ::-1].
+        return cv2.flip(image, 1).reshape(image.shape)
+    return image
 
 
 def center_crop(image: np.ndarray, size: int) -> np.ndarray:
     """Resizes the short side to `size`, bicubic, and cuts the central square.
+
+    Of an image more than 16 times as long as wide only the middle is resized: the whole, made
+    larger, could take gigabytes.
 
     Args:
       image: uint8 [H, W, C], C 1 or 3.
@@ -115,18 +137,11 @@ def center_crop(image: np.ndarray, size: int) -> np.ndarray:
     """
     height, width = image.shape[:2]
     short = min(height, width)
+    if max(height, width) > _LONGEST * short:
+        middle = [max(0, (side - _LONGEST * short) // 2) for side in (height, width)]
+        image = image[middle[0] : height - middle[0], middle[1] : width - middle[1]]
+        height, width = image.shape[:2]
     height, width = round(height * size / short), round(width * size / short)
-    resized = _resize(image, height, width, "bicubic")
+    resized = pillow_resize(image, height, width, "bicubic")
     top, left = (height - size) // 2, (width - size) // 2
     return resized[top : top + size, left : left + size]
-
-
-def _resize(image: np.ndarray, height: int, width: int, interpolation: str) -> np.ndarray:
-    # Pillow's filters widen when they shrink an image, so fine detail is averaged and not
-    # aliased; its bicubic kernel has a = -0.5. OpenCV's INTER_CUBIC does neither, and
-    # INTER_AREA blurs where it enlarges or barely shrinks, as many random crops do.
-    if image.shape[:2] == (height, width):
-        return image
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    resized = np.asarray(picture.resize((width, height), _FILTERS[interpolation]))
-    return resized.reshape(height, width, image.shape[2])

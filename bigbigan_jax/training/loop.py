@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 import jax
+import numpy as np
 from absl import logging
 
 from bigbigan_jax.data import AUGMENTATIONS, training_batches
@@ -41,6 +42,7 @@ def train(run: Run) -> Outcome:
     Raises:
       CheckpointError: the checkpoints cannot be continued.
       TrainingDiverged: too many steps in a row were not finite.
+      bigbigan_jax.data.DataError: too many images are damaged.
     """
     config, family = run.config, run.family
     programs, key = run.programs, run.key()
@@ -57,7 +59,8 @@ def train(run: Run) -> Outcome:
             overdue = False
             for step in range(start + 1, config.steps + 1):
                 with reporter.progress.waiting_for_data():
-                    batch = next(batches)
+                    batch, damaged = next(batches)
+                reporter.images_taken(step, damaged)
                 state, metrics = update(state, batch, key)
 
                 stop = preemption.reached(step)
@@ -84,8 +87,11 @@ def _restore_or_init(run: Run, checkpoints: Checkpoints) -> tuple[Any, int]:
     return state, int(state.step)
 
 
-def _batches(run: Run, start: int) -> Generator[dict[str, jax.Array], None, None]:
-    """Batches from step `start` on, on the devices ahead of their use."""
+def _batches(run: Run, start: int) -> Generator[tuple[dict[str, jax.Array], int], None, None]:
+    """Batches from step `start` on, on the devices ahead of their use.
+
+    With each comes how many images of this host's part are stand-ins for damaged ones.
+    """
     config, family = run.config, run.family
     on_host = training_batches(
         run.source,
@@ -103,7 +109,8 @@ def _batches(run: Run, start: int) -> Generator[dict[str, jax.Array], None, None
     ahead = deque()
     with contextlib.closing(on_host):
         for batch in on_host:
-            ahead.append(shard_batches({"image": batch["image"]}, run.mesh))
+            damaged = int(np.count_nonzero(batch["damaged"]))
+            ahead.append((shard_batches({"image": batch["image"]}, run.mesh), damaged))
             if len(ahead) == BATCHES_AHEAD:
                 yield ahead.popleft()
 

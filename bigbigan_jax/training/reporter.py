@@ -10,6 +10,7 @@ import numpy as np
 
 from bigbigan_jax.data import evaluation_batches
 from bigbigan_jax.training import sheets
+from bigbigan_jax.training.damage import DamageCount
 from bigbigan_jax.training.metrics_log import MetricsLog
 from bigbigan_jax.training.progress import Progress
 from bigbigan_jax.training.random_streams import stream
@@ -40,9 +41,20 @@ class Reporter:
         self._log = MetricsLog(run.workdir, start) if self._is_writer else None
         self._pending = collections.deque()
         images = config.batch_size * run.family.batches_per_step
+        self._damage = DamageCount(images, config.data.max_damaged_share)
         self.progress = Progress(
             start, config.steps, images, run.mesh.devices.size, self._is_writer
         )
+
+    def images_taken(self, step: int, damaged: int) -> None:
+        """Takes how many of this process's images of a step were replaced for damage.
+
+        Raises:
+          bigbigan_jax.data.DataError: too many were, so far.
+        """
+        self._damage.add(damaged)
+        if jax.process_count() == 1 or self._is_due(step):
+            self._damage.check()
 
     def step_done(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
         """Takes the metrics of a step just dispatched.
@@ -67,8 +79,7 @@ class Reporter:
     def _report(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
         jax.block_until_ready(metrics)
         config = self._run.config
-        due = step % config.log.every == 0 or step % config.log.monitor_every == 0
-        if due or step == config.steps:
+        if self._is_due(step):
             self._write(step, _floats(metrics))
         in_a_row = int(jax.device_get(metrics["skipped_in_a_row"]))
         limit = config.training.max_skipped_in_a_row
@@ -78,8 +89,15 @@ class Reporter:
                 f"finite (training.max_skipped_in_a_row is {limit}); no checkpoint holds them"
             )
 
+    def _is_due(self, step: int) -> bool:
+        config = self._run.config
+        return step == config.steps or not (
+            step % config.log.every and step % config.log.monitor_every
+        )
+
     def _write(self, step: int, scalars: dict[str, float]) -> None:
         scalars["skipped_share"] = scalars["skipped"] / step
+        scalars["damaged_images"] = self._damage.total
         scalars |= self.progress.rates(step)
         if self._log:
             self._log.scalars(step, scalars)

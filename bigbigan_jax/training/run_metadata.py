@@ -9,9 +9,9 @@ from bigbigan_jax.training.checkpoints import CheckpointError
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "bigbigan_jax")
 # Fields that decide what is trained and on which images in which order; the exceptions say
-# only where the images lie, how fast they are read and what is evaluated.
+# only where the images lie, how fast they are read, when to give up and what is evaluated.
 _FIXED = ("family", "model", "data", "seed", "batch_size", "training.d_steps")
-_FREE = ("data.data_dir", "data.workers", "data.eval_split")
+_FREE = ("data.data_dir", "data.workers", "data.eval_split", "data.max_damaged_share")
 _SHOWN = 3
 _ABSENT = object()
 

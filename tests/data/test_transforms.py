@@ -1,6 +1,7 @@
 """Crops, resizing and flips against their definitions and against Pillow."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def _image(height: int, width: int, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(7).integers(0, 256, (height, width, channels), np.uint8)
 
 
-def _boxes(height: int, width: int, augmentation: Augmentation, draws: int = 4000) -> np.ndarray:
+def _boxes(height: int, width: int, augmentation: Augmentation, draws: int = 10_000) -> np.ndarray:
     rng = np.random.default_rng(0)
     return np.array([sample_crop(height, width, augmentation, rng) for _ in range(draws)])
 
@@ -80,17 +81,19 @@ def test_ten_failures_give_the_centre_square():
 
 
 @pytest.mark.parametrize("name, kernel", [("resnet", Image.BICUBIC), ("table3", Image.BILINEAR)])
-@pytest.mark.parametrize("size", [32, 300])
+@pytest.mark.parametrize("size", [32, 120, 300])
 def test_random_crop_is_pillows_resize_of_the_box(name, kernel, size):
-    image, augmentation = _image(150, 200), AUGMENTATIONS[name]
+    # Values from whose edges bicubic does not overshoot 0..255: where it does, the order of the
+    # two passes matters, as each of them clips.
+    image, augmentation = _image(150, 200) // 2 + 64, AUGMENTATIONS[name]
     for seed in range(5):
         result = random_crop_resize(image, size, augmentation, np.random.default_rng(seed))
         box = sample_crop(150, 200, augmentation, np.random.default_rng(seed))
         top, left, height, width = box
         expected = Image.fromarray(image).crop((left, top, left + width, top + height))
-        expected = np.asarray(expected.resize((size, size), kernel))
-        mirrored = augmentation.flip and np.array_equal(result, expected[:, ::-1])
-        assert mirrored or np.array_equal(result, expected)
+        expected = np.asarray(expected.resize((size, size), kernel)).astype(int)
+        mirrored = augmentation.flip and np.abs(result - expected[:, ::-1]).max() <= 2
+        assert mirrored or np.abs(result - expected).max() <= 2
 
 
 def _antialiased_bicubic(row: np.ndarray, size: int) -> np.ndarray:
@@ -128,6 +131,16 @@ def test_center_crop_resizes_the_short_side_and_cuts_the_middle():
     upright = np.ascontiguousarray(image.transpose(1, 0, 2))
     expected = np.asarray(Image.fromarray(upright).resize((64, 96), Image.BICUBIC))[16:80]
     np.testing.assert_array_equal(center_crop(upright, 64), expected)
+
+
+def test_center_crop_of_a_line_takes_little_memory():
+    line = _image(2, 60_000)
+    tracemalloc.start()
+    found = center_crop(line, 256)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+    expected = center_crop(line[:, 29_990:30_010], 256)
+    assert found.shape == (256, 256, 3) and np.abs(found.astype(int) - expected).max() <= 1
 
 
 def test_flip_mirrors_about_half_of_the_images_and_nothing_else():
