@@ -104,7 +104,10 @@ follow_run() {
           lost_sight "the state of $name cannot be read"
         fi
         ;;
-      *) break ;;
+      *) # if the connection broke at the end of the log, once more for the rest of it
+        [[ -e $scratch/log_broke ]] || break
+        ((++failures < 10)) || break
+        ;;
     esac
     sleep "$poll"
   done
@@ -133,7 +136,9 @@ look_for_loss() {
 # stream_log BYTES: passes the log from there on to our stdout, and prints how many bytes it was.
 # Whoever reads that number waits for wc.
 stream_log() {
-  { on 0 "if test -e $remote; then bash $remote follow $1 $(token); fi" || true; } |
+  rm -f "$scratch/log_broke"
+  { on 0 "if test -e $remote; then bash $remote follow $1 $(token); fi" ||
+    touch "$scratch/log_broke"; } |
     tee >(wc -c) >&4
 }
 

@@ -11,9 +11,11 @@ import itertools
 import math
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -118,15 +120,16 @@ class Processes:
         self.slots = _as_slots(memory, shape)
         self._answers: dict[int, tuple[Any, BaseException | None]] = {}
         self._connections, self._processes = [], []
-        for number in range(workers):
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_work, args=(job, memory, shape, theirs, number, workers), daemon=True
-            )
-            process.start()
-            theirs.close()
-            self._connections.append(ours)
-            self._processes.append(process)
+        with _interrupts_held():
+            for number in range(workers):
+                ours, theirs = context.Pipe()
+                process = context.Process(
+                    target=_work, args=(job, memory, shape, theirs, number, workers), daemon=True
+                )
+                process.start()
+                theirs.close()
+                self._connections.append(ours)
+                self._processes.append(process)
 
     def submit(self, chunk: int, slot: int) -> None:
         """See `Pool`."""
@@ -167,6 +170,17 @@ class Processes:
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Delays Ctrl-C; processes that are started meanwhile never get it, as early as it may come."""
+    resource_tracker.ensure_running()  # to start it later would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _as_slots(memory: Any, shape: tuple[int, ...]) -> np.ndarray:
