@@ -67,6 +67,7 @@ def tf_data(files: list[bytes], size: int, batch_size: int) -> Iterator:
     import tensorflow as tf
 
     def image(data):
+        """The random crop of one file, uint8 [size, size, 3]."""
         shape = tf.io.extract_jpeg_shape(data)
         begin, extent, _ = tf.image.sample_distorted_bounding_box(
             shape,
