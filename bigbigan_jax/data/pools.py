@@ -121,10 +121,10 @@ class Processes:
         self._answers: dict[int, tuple[Any, BaseException | None]] = {}
         self._connections, self._processes = [], []
         with _interrupts_held():
-            for number in range(workers):
+            for _ in range(workers):
                 ours, theirs = context.Pipe()
                 process = context.Process(
-                    target=_work, args=(job, memory, shape, theirs, number, workers), daemon=True
+                    target=_work, args=(job, memory, shape, theirs), daemon=True
                 )
                 process.start()
                 theirs.close()
@@ -187,11 +187,9 @@ def _as_slots(memory: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(memory, np.uint8).reshape(-1, *shape)
 
 
-def _work(
-    job: Job, memory: Any, shape: tuple[int, ...], tasks: Connection, worker: int, workers: int
-) -> None:
+def _work(job: Job, memory: Any, shape: tuple[int, ...], tasks: Connection) -> None:
     """What a process does until the other end of its connection is closed."""
-    start_worker(worker, workers)
+    start_worker()
     slots = _as_slots(memory, shape)
     receiving, sending = threading.Lock(), threading.Lock()
 

@@ -65,9 +65,8 @@ class CenterCrop(grain.transforms.Map):
         return element | {"image": center_crop(element["image"], self.image_size)}
 
 
-def start_worker(worker: int, workers: int) -> None:
-    """Prepares a worker process; called there with its number and their count."""
-    del worker, workers
+def start_worker() -> None:
+    """Prepares a worker process; called there."""
     # The processes share the cores among them; OpenCV's own threads would only interfere.
     cv2.setNumThreads(0)
     # Ctrl-C reaches the whole process group; the parent closes its workers itself ...
