@@ -166,13 +166,10 @@ class FillChunk:
     def __call__(self, number: int, out: np.ndarray) -> tuple[np.ndarray, list[list[Damage]]]:
         """Writes chunk `number` to `out`, uint8 [chunk, S, S, C]; returns labels and damage."""
         part = self.batch_size // self.hosts
-        labels, damages = np.zeros(self.chunk, np.int32), []
-        for row in range(self.chunk):
-            batch, place = divmod(number * self.chunk + row, part)
-            element = batch * self.batch_size + self.host * part + place
-            labels[row], damage = self.images.fill(element, out[row])
-            damages.append(damage)
-        return labels, damages
+        rows = range(number * self.chunk, (number + 1) * self.chunk)
+        numbers = [row // part * self.batch_size + self.host * part + row % part for row in rows]
+        labels, damages = zip(*self.images.fill(numbers, out), strict=True)
+        return np.asarray(labels, np.int32), list(damages)
 
 
 def _steps(
