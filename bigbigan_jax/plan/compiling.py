@@ -16,8 +16,8 @@ from bigbigan_jax.plan.cache import Cache
 from bigbigan_jax.plan.errors import PlanError
 from bigbigan_jax.plan.hlo import count
 from bigbigan_jax.plan.memory import parse_shortage, program_bytes
-from bigbigan_jax.plan.progress import ticking
 from bigbigan_jax.plan.topologies import Slice
+from bigbigan_jax.progress import ticking
 from bigbigan_jax.training.mesh import AXIS
 
 Numbers = dict[str, Any]

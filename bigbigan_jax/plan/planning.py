@@ -12,8 +12,8 @@ from bigbigan_jax.plan.cache import Cache
 from bigbigan_jax.plan.compiling import Numbers, compile_step, compiler_version
 from bigbigan_jax.plan.costs import cost_of
 from bigbigan_jax.plan.memory import Shortage, state_bytes
-from bigbigan_jax.plan.progress import ticking
 from bigbigan_jax.plan.topologies import GIB, Slice
+from bigbigan_jax.progress import ticking
 from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state, lower_update
 from bigbigan_jax.training.run import build_family, check_batch_size
 

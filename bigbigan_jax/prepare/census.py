@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import tensorflow_datasets as tfds
 
-from bigbigan_jax.prepare.progress import tracked
+from bigbigan_jax.progress import tracked
 
 _AT_ONCE = 256  # records read together
 

@@ -13,7 +13,6 @@ from bigbigan_jax.prepare.errors import PrepareError
 from bigbigan_jax.prepare.image_files import ImageFile, list_images
 from bigbigan_jax.prepare.layout import Arrangement, Labeled, arrange
 from bigbigan_jax.prepare.packing import VERSION, pack
-from bigbigan_jax.prepare.progress import tracked
 from bigbigan_jax.prepare.target import (
     check_new_name,
     check_space,
@@ -21,6 +20,7 @@ from bigbigan_jax.prepare.target import (
     locked,
     remove_leftovers,
 )
+from bigbigan_jax.progress import tracked
 
 MAX_UNREADABLE = 0.01
 REPORT = "unreadable.txt"

@@ -8,8 +8,8 @@ import tensorflow_datasets as tfds
 from bigbigan_jax.prepare.building import build
 from bigbigan_jax.prepare.errors import PrepareError
 from bigbigan_jax.prepare.imagenet_tars import SplitTar, validation_labels
-from bigbigan_jax.prepare.progress import reporting
 from bigbigan_jax.prepare.target import in_words, size_of
+from bigbigan_jax.progress import reporting
 
 NAME = "imagenet2012"
 _BUCKETS = 1000  # files that TensorFlow Datasets keeps open to shuffle a split

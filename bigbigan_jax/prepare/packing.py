@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from bigbigan_jax.prepare.building import build
 from bigbigan_jax.prepare.image_files import ImageFile
 from bigbigan_jax.prepare.layout import Arrangement, Labeled
-from bigbigan_jax.prepare.progress import tracked
+from bigbigan_jax.progress import tracked
 
 VERSION = "1.0.0"
 _SHARD_BYTES = 256 << 20

@@ -14,7 +14,6 @@ import tensorflow_datasets as tfds
 from bigbigan_jax.data import DataError, open_source
 from bigbigan_jax.prepare.census import take_census
 from bigbigan_jax.prepare.errors import PrepareError, in_one_line
-from bigbigan_jax.prepare.progress import reporting
 from bigbigan_jax.prepare.target import (
     in_words,
     local_data_dir,
@@ -23,6 +22,7 @@ from bigbigan_jax.prepare.target import (
     size_of,
 )
 from bigbigan_jax.prepare.with_tensorflow import have_tensorflow, require_tensorflow
+from bigbigan_jax.progress import reporting
 
 _IDLE = 600.0  # seconds
 

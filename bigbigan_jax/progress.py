@@ -1,4 +1,7 @@
-"""Says how far something long has come: a bar on a terminal, a line now and then elsewhere."""
+"""Says on stderr that something long is going on, and how far it has come.
+
+A bar or a line that changes on a terminal; elsewhere a line now and then.
+"""
 
 import contextlib
 import sys
@@ -56,17 +59,51 @@ def reporting(
       every: seconds between two lines.
     """
     stream = sys.stderr if stream is None else stream
-    if stream.isatty():
+
+    def report(seconds: float) -> None:
+        print(f"{describe()}, {seconds:.0f} s", file=stream, flush=True)
+
+    with contextlib.nullcontext() if stream.isatty() else _calling(report, every):
         yield
-        return
+
+
+@contextlib.contextmanager
+def ticking(text: str, stream: TextIO | None = None, every: float | None = None) -> Iterator[None]:
+    """Shows `text` and the seconds since, until the block ends.
+
+    On a terminal one line counts up and is wiped in the end.
+
+    Args:
+      text: what goes on.
+      stream: stderr by default.
+      every: seconds between two writes; 1 on a terminal and 30 elsewhere by default.
+    """
+    stream = sys.stderr if stream is None else stream
+    terminal = stream.isatty()
+
+    def tick(seconds: float) -> None:
+        line = f"{text}: {seconds:.0f} s"
+        print(f"\r{line}" if terminal else line, end="" if terminal else "\n", file=stream)
+        stream.flush()
+
+    try:
+        with _calling(tick, every or (1 if terminal else LINE_EVERY)):
+            yield
+    finally:
+        if terminal:
+            print("\r\x1b[K", end="", file=stream, flush=True)
+
+
+@contextlib.contextmanager
+def _calling(function: Callable[[float], None], every: float) -> Iterator[None]:
+    """Calls a function with the seconds since, every so many, until the block ends."""
     began, done = time.monotonic(), threading.Event()
 
-    def report() -> None:
+    def call() -> None:
         while not done.wait(every):
-            seconds = time.monotonic() - began
-            print(f"{describe()}, {seconds:.0f} s", file=stream, flush=True)
+            function(time.monotonic() - began)
 
-    thread = threading.Thread(target=report, daemon=True)
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
     try:
         yield
