@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.command_line import parse_flags
 from bigbigan_jax.config import ConfigError
 from bigbigan_jax.data import DataError
 from bigbigan_jax.evaluate.report import print_report
-from bigbigan_jax.training.checkpoints import CheckpointError
 from bigbigan_jax.training.loop import train
 from bigbigan_jax.training.processes import ProcessesError, check_alone, join_processes
 from bigbigan_jax.training.reporter import TrainingDiverged

@@ -23,10 +23,10 @@ from ml_collections import ConfigDict, config_flags
 
 from bigbigan_jax.command_line import parse_flags
 from bigbigan_jax.config import ConfigError, validate
+from bigbigan_jax.mesh import data_mesh, replicated, shard_batches
+from bigbigan_jax.models.images import scale_images
 from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.family import Family
-from bigbigan_jax.training.images import scale_images
-from bigbigan_jax.training.mesh import data_mesh, replicated, shard_batches
 from bigbigan_jax.training.programs import Programs, compile_update, on_mesh, state_sharding
 from bigbigan_jax.training.run import build_family, check_batch_size
 

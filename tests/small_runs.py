@@ -12,8 +12,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from bigbigan_jax.training.checkpoints import Checkpoints
-from bigbigan_jax.training.mesh import data_mesh
+from bigbigan_jax.checkpoints import Checkpoints
+from bigbigan_jax.mesh import data_mesh
 from bigbigan_jax.training.programs import abstract_state
 from bigbigan_jax.training.run import build_family
 

@@ -7,7 +7,7 @@ import pytest
 from small_runs import ROOT
 
 from bigbigan_jax.data import decode
-from bigbigan_jax.training.mesh import data_mesh
+from bigbigan_jax.mesh import data_mesh
 from bigbigan_jax.training.run import build_family
 
 

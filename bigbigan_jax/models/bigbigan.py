@@ -48,6 +48,22 @@ class Networks:
         """Side of the images that training reads."""
         return self.encoder_size if self.encoder else self.generator.image_size
 
+    def init(self, keys: Mapping[str, jax.Array]) -> dict[str, dict[str, Any]]:
+        """The variables before training.
+
+        Args:
+          keys: a random key for each of "generator", "discriminator" and "encoder".
+        """
+        x = jnp.zeros((1, self.image_size, self.image_size, self.image_channels))
+        x_at_g, z = self.pool_for_discriminator(x), jnp.zeros((1, self.z_dim))
+        variables = {
+            "generator": self.generator.init(keys["generator"], z, train=True),
+            "discriminator": self.discriminator.init(keys["discriminator"], x_at_g, z),
+        }
+        if self.encoder:
+            variables["encoder"] = self.encoder.init(keys["encoder"], x, train=True)
+        return variables
+
     def sample_z(self, key: jax.Array, count: int) -> jax.Array:
         """Draws z ~ P_z: [count, z_dim] float32."""
         shape = (count, self.z_dim)

@@ -63,9 +63,12 @@ class Stem(nn.Module):
             return nn.max_pool(x, (3, 3), (2, 2), padding="SAME")
 
         def pooled_by_parts(x: jax.Array, kernel: jax.Array, *arguments, **options) -> jax.Array:
-            part = jax.checkpoint(lambda x, kernel: pooled(x, kernel, *arguments, **options))
-            kernels = jnp.split(kernel, self.parts, axis=-1)
-            return jnp.concatenate([part(x, kernel) for kernel in kernels], axis=-1)
+            def parts(x: jax.Array, kernel: jax.Array) -> jax.Array:
+                kernels = jnp.split(kernel, self.parts, axis=-1)
+                pooled_parts = [pooled(x, part, *arguments, **options) for part in kernels]
+                return jnp.concatenate(pooled_parts, axis=-1)
+
+            return jax.checkpoint(parts)(x, kernel)
 
         form = pooled_by_parts if self.parts else pooled
         size = {"kernel_size": (7, 7), "strides": (2, 2), "conv_general_dilated": form}

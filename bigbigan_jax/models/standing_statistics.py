@@ -56,6 +56,23 @@ def standing_statistics(
     return result
 
 
+def feature_moments(
+    networks: Networks, variables: Variables, images: jax.Array
+) -> dict[str, jax.Array]:
+    """The moments of E's features, by which BN+CReLU normalises them.
+
+    Args:
+      networks: the networks, with an encoder.
+      variables: of `standing_statistics`.
+      images: [N, B, image_size, image_size, C] in [-1, 1], N batches of training images.
+
+    Returns:
+      {"mean", "var"}, each [features] float32.
+    """
+    features = jax.lax.map(lambda x: networks.encode(variables, x).avepool_feat, images)
+    return {"mean": features.mean(axis=(0, 1)), "var": features.var(axis=(0, 1))}
+
+
 def _average_moments(
     apply: Callable[[Mapping[str, Any], jax.Array], Mapping[str, Any]],
     variables: Mapping[str, Any],

@@ -12,13 +12,13 @@ from absl import logging
 from jax.experimental import topologies
 from jax.sharding import AxisType, Mesh
 
+from bigbigan_jax.mesh import AXIS
 from bigbigan_jax.plan.cache import Cache
 from bigbigan_jax.plan.errors import PlanError
 from bigbigan_jax.plan.hlo import count
 from bigbigan_jax.plan.memory import parse_shortage, program_bytes
 from bigbigan_jax.plan.topologies import Slice
 from bigbigan_jax.progress import ticking
-from bigbigan_jax.training.mesh import AXIS
 
 Numbers = dict[str, Any]
 
@@ -42,7 +42,7 @@ def compiler_version() -> str:
 
 
 def mesh_of(tpu: Slice) -> Mesh:
-    """The mesh of `bigbigan_jax.training.mesh` over the devices of a slice, for compiling only.
+    """The mesh of `bigbigan_jax.mesh` over the devices of a slice, for compiling only.
 
     Raises:
       PlanError: libtpu knows no such slice.

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from bigbigan_jax.models.bigbigan import Networks, Variables, build_networks
-from bigbigan_jax.models.standing_statistics import standing_statistics
-from bigbigan_jax.training.images import scale_images, to_bytes
+from bigbigan_jax.models.images import scale_images, to_bytes
+from bigbigan_jax.models.standing_statistics import feature_moments, standing_statistics
 from bigbigan_jax.training.optimizers import adam_without_momentum
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.state import TrainState
@@ -75,16 +75,13 @@ class BigBiGAN:
 
     def init(self, key: jax.Array) -> TrainState:
         """The state before the first step; the averages start as the weights."""
-        networks = self.networks
-        x = jnp.zeros((1, self.image_size, self.image_size, self.image_channels))
-        x_at_g = networks.pool_for_discriminator(x)
-        z = jnp.zeros((1, self.z_dim))
-        variables = {
-            "generator": networks.generator.init(stream(key, "init G"), z, train=True),
-            "discriminator": networks.discriminator.init(stream(key, "init D"), x_at_g, z),
-        }
-        if networks.encoder:
-            variables["encoder"] = networks.encoder.init(stream(key, "init E"), x, train=True)
+        variables = self.networks.init(
+            {
+                "generator": stream(key, "init G"),
+                "discriminator": stream(key, "init D"),
+                "encoder": stream(key, "init E"),
+            }
+        )
 
         def collection(name: str) -> dict[str, Any]:
             return {net: value[name] for net, value in variables.items() if name in value}
@@ -132,6 +129,19 @@ class BigBiGAN:
         return standing_statistics(
             self.networks, state.ema_variables(), scale_images(self._parts(images)), key
         )
+
+    def evaluation_statistics(
+        self, state: TrainState, images: jax.Array, key: jax.Array
+    ) -> dict[str, Any]:
+        variables = self.evaluation_variables(state, images, key)
+        statistics = {
+            net: {name: value for name, value in collections.items() if name != "params"}
+            for net, collections in variables.items()
+        }
+        if self.has_encoder:
+            parts = scale_images(self._parts(images))
+            statistics["features"] = feature_moments(self.networks, variables, parts)
+        return statistics
 
     def _parts(self, images: jax.Array) -> jax.Array:
         return parts_of_batches(images, self.step.parts)

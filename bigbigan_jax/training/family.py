@@ -52,6 +52,9 @@ class Family(Protocol):
     def evaluation_variables(self, state: PyTree, images: jax.Array, key: jax.Array) -> PyTree:
         """The averaged weights, with statistics re-estimated over images [N, B, H, W, C], uint8."""
 
+    def evaluation_statistics(self, state: PyTree, images: jax.Array, key: jax.Array) -> PyTree:
+        """What `evaluation_variables` has besides weights, and what loading a model needs more."""
+
     def sample(self, variables: PyTree, key: jax.Array, count: int) -> jax.Array:
         """Generated images [count, h, w, C], uint8."""
 

@@ -10,11 +10,12 @@ import jax
 import numpy as np
 from absl import logging
 
+from bigbigan_jax.checkpoints import Checkpoints
 from bigbigan_jax.data import AUGMENTATIONS, training_batches
-from bigbigan_jax.training.checkpoints import Checkpoints
-from bigbigan_jax.training.mesh import shard_batches
+from bigbigan_jax.mesh import shard_batches
 from bigbigan_jax.training.preemption import Preemption
 from bigbigan_jax.training.programs import abstract_state, compile_update
+from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.reporter import Reporter
 from bigbigan_jax.training.run import Run
 
@@ -71,7 +72,7 @@ def train(run: Run) -> Outcome:
                     metrics |= programs.monitor(state, batch, key)
                 reporter.step_done(step, metrics)
                 if save:
-                    overdue = not _save(run, checkpoints, step, state, reporter.flush())
+                    overdue = not _save(run, checkpoints, step, state, batch, reporter.flush())
                 if step == config.steps or step % config.log.sheets_every == 0:
                     reporter.write_sheets(step, state, batch)
                 if stop:
@@ -116,11 +117,18 @@ def _batches(run: Run, start: int) -> Generator[tuple[dict[str, jax.Array], int]
 
 
 def _save(
-    run: Run, checkpoints: Checkpoints, step: int, state: Any, metrics: dict[str, float]
+    run: Run,
+    checkpoints: Checkpoints,
+    step: int,
+    state: Any,
+    batch: dict[str, jax.Array],
+    metrics: dict[str, float],
 ) -> bool:
     """Saves unless the step was not finite: what made it so may be in the state already."""
     if metrics["skipped_in_a_row"]:
         logging.warning("step %d was not finite: no checkpoint of it is saved", step)
         return False
-    checkpoints.save(step, state, run.metadata, metrics)
+    key = stream(run.key(), "checkpoint", step)
+    statistics = run.programs.evaluation_statistics(state, batch["image"], key)
+    checkpoints.save(step, state, run.metadata, metrics, statistics)
     return True

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from bigbigan_jax.mesh import replicated, split_axis
 from bigbigan_jax.models.partitioning import partitioned, shard_spec, whole
 from bigbigan_jax.training.family import Family
-from bigbigan_jax.training.mesh import replicated, split_axis
 
 PyTree = Any
 
@@ -25,7 +25,8 @@ class Programs:
       init: the state before the first step, from a key.
       update: the training step; consumes the state it is given.
       monitor: metrics that need forward passes of their own.
-      evaluation_variables: weights and statistics for the three below.
+      evaluation_variables: weights and statistics for the last three.
+      evaluation_statistics: the statistics without the weights, for a checkpoint.
       sample: with arguments (variables, key, count).
       encode: with arguments (variables, images).
       reconstruct: with arguments (variables, images).
@@ -35,6 +36,7 @@ class Programs:
     update: Callable[..., Any]
     monitor: Callable[..., Any]
     evaluation_variables: Callable[..., Any]
+    evaluation_statistics: Callable[..., Any]
     sample: Callable[..., Any]
     encode: Callable[..., Any]
     reconstruct: Callable[..., Any]
@@ -64,6 +66,7 @@ class Programs:
             update=training(family.update, (state, everywhere), donate_argnums=0),
             monitor=evaluating(family.monitor),
             evaluation_variables=evaluating(family.evaluation_variables),
+            evaluation_statistics=evaluating(family.evaluation_statistics),
             sample=evaluating(family.sample, static_argnums=2),
             encode=evaluating(family.encode),
             reconstruct=evaluating(family.reconstruct),

@@ -13,12 +13,12 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from bigbigan_jax.checkpoints import CheckpointError, Checkpoints, absolute
 from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.data import Source, open_source
+from bigbigan_jax.mesh import data_mesh, replicated
 from bigbigan_jax.training.bigbigan import BigBiGAN
-from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints, absolute
 from bigbigan_jax.training.family import Family
-from bigbigan_jax.training.mesh import data_mesh, replicated
 from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
 

@@ -5,7 +5,7 @@ import platform
 from importlib import metadata as installed
 from typing import Any
 
-from bigbigan_jax.training.checkpoints import CheckpointError
+from bigbigan_jax.checkpoints import CheckpointError
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "bigbigan_jax")
 # Fields that decide what is trained and on which images in which order; the exceptions say

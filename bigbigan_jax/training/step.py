@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import optax
 
 from bigbigan_jax.models.bigbigan import Networks
-from bigbigan_jax.training.images import scale_images
+from bigbigan_jax.models.images import scale_images
 from bigbigan_jax.training.objective import Scores, discriminator_loss, encoder_generator_loss
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.state import TrainState

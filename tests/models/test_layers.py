@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bigbigan_jax.mesh import data_mesh, replicated, split_axis
 from bigbigan_jax.models.layers import ConditionalBatchNorm, ResidualMLP, SelfAttention, batch_norm
 from bigbigan_jax.models.spectral_norm import SNDense, spectrally_normalized
-from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
 
 
 def normal(*shape, seed=0):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
+from bigbigan_jax.mesh import data_mesh, replicated, split_axis
 from bigbigan_jax.models.partitioning import (
     gathered,
     partitioned,
@@ -14,7 +15,6 @@ from bigbigan_jax.models.partitioning import (
     split_batch,
     whole,
 )
-from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
 
 
 @pytest.mark.parametrize(

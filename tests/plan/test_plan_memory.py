@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from bigbigan_jax.mesh import data_mesh, replicated, split_axis
 from bigbigan_jax.plan.memory import (
     Shortage,
     device_bytes,
@@ -13,7 +14,6 @@ from bigbigan_jax.plan.memory import (
     program_bytes,
     state_bytes,
 )
-from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
 from bigbigan_jax.training.state import TrainState
 
 

@@ -5,7 +5,7 @@ import re
 import jax
 import pytest
 
-from bigbigan_jax.training.mesh import data_mesh, replicated
+from bigbigan_jax.mesh import data_mesh, replicated
 from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
 from bigbigan_jax.training.run import build_family
 

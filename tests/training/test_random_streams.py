@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bigbigan_jax.training.mesh import data_mesh, replicated, split_axis
+from bigbigan_jax.mesh import data_mesh, replicated, split_axis
 from bigbigan_jax.training.random_streams import stream
 
 KEY = jax.random.key(3)

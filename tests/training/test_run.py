@@ -5,9 +5,9 @@ import os
 import pytest
 from small_gan import get_config
 
+from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.config import ConfigError
 from bigbigan_jax.data import DataError
-from bigbigan_jax.training.checkpoints import CheckpointError
 from bigbigan_jax.training.loop import train
 from bigbigan_jax.training.run import prepare_run
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from bigbigan_jax.training.checkpoints import CheckpointError
+from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
 
 CONFIG = {

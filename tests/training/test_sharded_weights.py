@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh
 
+from bigbigan_jax.checkpoints import Checkpoints
+from bigbigan_jax.mesh import AXIS, data_mesh, replicated, shard_batches
 from bigbigan_jax.models import partitioning
-from bigbigan_jax.training.checkpoints import Checkpoints
-from bigbigan_jax.training.mesh import AXIS, data_mesh, replicated, shard_batches
 from bigbigan_jax.training.programs import Programs, abstract_state
 from bigbigan_jax.training.run import build_family
 

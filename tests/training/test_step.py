@@ -6,9 +6,9 @@ import numpy as np
 import optax
 import pytest
 
+from bigbigan_jax.mesh import data_mesh, replicated, shard_batches
 from bigbigan_jax.models import partitioning
 from bigbigan_jax.training.bigbigan import BigBiGAN
-from bigbigan_jax.training.mesh import data_mesh, replicated, shard_batches
 from bigbigan_jax.training.programs import Programs, state_sharding
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.run import build_family

@@ -7,8 +7,8 @@ import pytest
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from bigbigan_jax.training import checksum
-from bigbigan_jax.training.checksum import checksums, seal, unseal
+from bigbigan_jax.checkpoints import checksum
+from bigbigan_jax.checkpoints.checksum import checksums, seal, unseal
 
 DTYPES = [jnp.float32, jnp.bfloat16, jnp.float16, jnp.int32, jnp.uint32, jnp.int8, jnp.bool_]
 

@@ -1,7 +1,8 @@
 """Reads one checkpoint folder, and tells damage from a different model and from bad luck.
 
-A folder holds `state`, the arrays as Orbax writes them, and `record/metadata`, a sealed JSON
-record with the run's metadata, the metrics and, for each array, [path, dtype, shape, checksum].
+A folder holds the items `state` and `statistics`, arrays as Orbax writes them, and
+`record/metadata`, a sealed JSON record with the run's metadata, the metrics and, for each array,
+[path, dtype, shape, checksum]; the path begins with the item.
 """
 
 import json
@@ -15,7 +16,7 @@ import orbax.checkpoint as ocp
 from etils import epath
 from jax.experimental import multihost_utils
 
-from bigbigan_jax.training.checksum import checksums, unseal
+from bigbigan_jax.checkpoints.checksum import checksums, unseal
 
 T = TypeVar("T")
 
@@ -58,33 +59,60 @@ def named_leaves(tree: Any) -> list[tuple[str, Any]]:
     return [(jax.tree_util.keystr(path, simple=True, separator="."), leaf) for path, leaf in leaves]
 
 
+def steps_in(directory: epath.Path) -> list[int]:
+    """The steps of the checkpoints in a folder, ascending; none if there is no such folder."""
+    if not directory.exists():
+        return []
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+
+
 def read_record(folder: epath.Path) -> dict[str, Any]:
     """Returns {"metadata", "metrics", "leaves"}; raises as `_agreed`."""
     file = folder / "record" / "metadata"
     return _agreed(folder, lambda: unseal(json.loads(file.read_text())))
 
 
-def read_checkpoint(folder: epath.Path, target: Any) -> tuple[Any, dict[str, Any]]:
-    """Returns the state, with the shardings of `target`, and the metadata.
+def read_items(
+    folder: epath.Path, targets: dict[str, Any], *, partly: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Reads items of a checkpoint.
+
+    Args:
+      folder: of the checkpoint.
+      targets: by item, a pytree of jax.ShapeDtypeStructs or arrays: the shapes and dtypes that must
+        be there, and the shardings to restore to (the default device where there is none).
+      partly: whether the items may hold leaves that the targets have not.
+
+    Returns:
+      The items, like `targets`, and the record: {"metadata", "metrics", "leaves"}.
 
     Raises:
-      CheckpointError: the leaves differ from those of `target`, or reading failed for a reason
+      CheckpointError: the leaves differ from those of `targets`, or reading failed for a reason
         that is not the files'.
       Damaged: the files are not what was saved.
     """
     record = read_record(folder)
-    target = _abstract(folder, target)
-    _check_leaves(folder, record["leaves"], target)
+    targets = _abstract(folder, targets)
+    saved = [row for row in record["leaves"] if row[0].split(".")[0] in targets]
+    _check_leaves(folder, saved, targets, partly)
+    items = {name: _read_item(folder, name, target) for name, target in targets.items()}
+    checksum_of = {path: checksum for path, *_, checksum in saved}
+    for path, _, _, checksum in leaf_table(items, checksums(items)):
+        if checksum != checksum_of[path]:
+            raise Damaged("checksum", f"the checksum of {path} differs from the one saved")
+    return items, record
+
+
+def _read_item(folder: epath.Path, name: str, target: Any) -> Any:
     # The handler, not the manager: the manager's restore ends in a barrier, where the other
     # processes would wait for ever for one that met a damaged file.
-    handler = ocp.StandardCheckpointHandler()
-    args = ocp.args.StandardRestore(target)
-    state = _agreed(folder, lambda: handler.restore(folder / "state", args=args))
-    saved = {path: checksum for path, *_, checksum in record["leaves"]}
-    for path, _, _, checksum in leaf_table(state, checksums(state)):
-        if checksum != saved[path]:
-            raise Damaged("checksum", f"the checksum of {path} differs from the one saved")
-    return state, record["metadata"]
+    handler = ocp.PyTreeCheckpointHandler()
+    args = ocp.args.PyTreeRestore(
+        item=target,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(target),
+        partial_restore=True,  # which leaves there are has been checked before
+    )
+    return _agreed(folder, lambda: handler.restore(folder / name, args=args))
 
 
 def first_line(error: BaseException) -> str:
@@ -136,11 +164,13 @@ def _abstract(folder: epath.Path, target: Any) -> Any:
     return jax.tree.unflatten(jax.tree.structure(target), leaves)
 
 
-def _check_leaves(folder: epath.Path, table: list[list[Any]], target: Any) -> None:
+def _check_leaves(
+    folder: epath.Path, table: list[list[Any]], targets: dict[str, Any], partly: bool
+) -> None:
     # Orbax casts another dtype silently, and reports another structure as it does damage.
     saved = {path: f"{dtype}{shape}" for path, dtype, shape, _ in table}
-    wanted = {path: f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in named_leaves(target)}
-    for path in [*wanted, *saved]:
+    wanted = {path: f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in named_leaves(targets)}
+    for path in [*wanted, *([] if partly else saved)]:
         was, now = saved.get(path, "no such leaf"), wanted.get(path, "no such leaf")
         if was != now:
             raise CheckpointError(

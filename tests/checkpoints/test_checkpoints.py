@@ -24,8 +24,7 @@ from etils import epath
 from jax.sharding import AxisType, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
 
-from bigbigan_jax.training import checkpoint_reader, checkpoints
-from bigbigan_jax.training.checkpoints import CheckpointError, Checkpoints
+from bigbigan_jax.checkpoints import CheckpointError, Checkpoints, manager, reader
 
 # Orbax closes its event loop on the first failed read while others are still under way.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -263,7 +262,7 @@ def test_a_failure_of_the_machine_moves_nothing(tmp_path, failure, monkeypatch):
     def fail(*args, **kwargs):
         raise Exception("Encountered error while reading") from failure
 
-    monkeypatch.setattr(checkpoint_reader.ocp.StandardCheckpointHandler, "restore", fail)
+    monkeypatch.setattr(reader.ocp.PyTreeCheckpointHandler, "restore", fail)
     with open_all(tmp_path) as ckpts, pytest.raises(CheckpointError, match="may be whole"):
         ckpts.restore(abstract(make_state()))
     assert not (tmp_path / "checkpoints_damaged").exists()
@@ -276,7 +275,7 @@ def test_a_failed_save_is_reported_and_loses_nothing(tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     ckpts = Checkpoints(tmp_path, keep_last=1, keep_every=None)
-    monkeypatch.setattr(checkpoints.ocp.JsonCheckpointHandler, "_save_fn", full)
+    monkeypatch.setattr(manager.ocp.JsonCheckpointHandler, "_save_fn", full)
     with pytest.raises(CheckpointError, match="No space left"):
         ckpts.save(20, make_state(20), {})
         ckpts.wait()
@@ -289,7 +288,7 @@ KILLED_IN_MID_SAVE = """
     import asyncio, os, pathlib, signal, sys
     import jax.numpy as jnp
     import orbax.checkpoint as ocp
-    from bigbigan_jax.training.checkpoints import Checkpoints
+    from bigbigan_jax.checkpoints import Checkpoints
 
     ckpts = Checkpoints(sys.argv[1], keep_last=1, keep_every=None)
     ckpts.save(10, {"a": jnp.arange(9.0)}, {"at": 10})
@@ -330,9 +329,7 @@ def test_a_save_cut_short_under_its_final_name_is_replaced(tmp_path, monkeypatch
     save_steps(tmp_path, [10])
     (tmp_path / "checkpoints" / "20").mkdir()
     unmarked = str(tmp_path / "checkpoints" / "20")
-    monkeypatch.setattr(
-        checkpoints.ocp.utils, "is_tmp_checkpoint", lambda path: str(path) == unmarked
-    )
+    monkeypatch.setattr(manager.ocp.utils, "is_tmp_checkpoint", lambda path: str(path) == unmarked)
     with Checkpoints(tmp_path, keep_last=2, keep_every=None) as ckpts:
         ckpts._manager.all_steps = lambda: [10]  # as Orbax answers there
         ckpts.save(20, {"a": jnp.zeros(9)}, {"at": 20})
@@ -345,9 +342,9 @@ def test_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert save_steps("run", [1]) == [1]
     assert (tmp_path / "run" / "checkpoints" / "1").is_dir()
-    assert str(checkpoints.absolute("gs://bucket/run")) == "gs://bucket/run"
+    assert str(manager.absolute("gs://bucket/run")) == "gs://bucket/run"
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert checkpoints.absolute("~/run") == epath.Path(tmp_path / "run")
+    assert manager.absolute("~/run") == epath.Path(tmp_path / "run")
 
 
 @pytest.mark.parametrize("policy", [{"keep_last": 0}, {"keep_every": 0}, {"best_mode": "best"}])

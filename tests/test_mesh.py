@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from bigbigan_jax.training.mesh import data_mesh, replicated, shard_batches, split_axis
+from bigbigan_jax.mesh import data_mesh, replicated, shard_batches, split_axis
 
 
 def test_one_axis_over_all_devices():

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from bigbigan_jax.training.images import scale_images, to_bytes
+from bigbigan_jax.models.images import scale_images, to_bytes
 
 
 def test_bytes_span_minus_one_to_one():

@@ -13,19 +13,17 @@ from absl import logging
 from etils import epath
 from jax.experimental import multihost_utils
 
-from bigbigan_jax.training.checkpoint_policy import keep_policy
-from bigbigan_jax.training.checkpoint_reader import (
+from bigbigan_jax.checkpoints.checksum import checksums, seal
+from bigbigan_jax.checkpoints.policy import keep_policy
+from bigbigan_jax.checkpoints.reader import (
     CheckpointError,
     Damaged,
     first_line,
     leaf_table,
     named_leaves,
-    read_checkpoint,
+    read_items,
     read_record,
 )
-from bigbigan_jax.training.checksum import checksums, seal
-
-__all__ = ["CheckpointError", "Checkpoints", "absolute"]
 
 
 class Checkpoints:
@@ -67,6 +65,7 @@ class Checkpoints:
         state: Any,
         metadata: dict[str, Any],
         metrics: dict[str, float] | None = None,
+        statistics: Any = None,
     ) -> None:
         """Starts saving; returns once the arrays may be donated, before they are on disk.
 
@@ -77,6 +76,8 @@ class Checkpoints:
           state: pytree of jax.Arrays, with any sharding on one mesh.
           metadata: JSON-able; `restore` and `metadata` give it back.
           metrics: by name; without a finite `best_metric` the step cannot become the best.
+          statistics: pytree of jax.Arrays that using the model takes besides its weights; training
+            goes on without.
 
         Raises:
           CheckpointError: the step is not a new latest one, a leaf is not a jax.Array, or the
@@ -91,19 +92,19 @@ class Checkpoints:
                 f"{folder}: there is a checkpoint of step {max(step, latest or 0)} already; only "
                 "a later step can be saved, or use another --workdir"
             )
-        for path, leaf in named_leaves(state):
+        items = {"state": state} | ({} if statistics is None else {"statistics": statistics})
+        for path, leaf in named_leaves(items):
             if not isinstance(leaf, jax.Array):
                 raise CheckpointError(f"{folder}: {path} is {type(leaf)}, must be a jax.Array")
-        sums = checksums(state)
+        sums = checksums(items)
         self.wait()
         metrics = {name: float(value) for name, value in (metrics or {}).items()}
-        record = {"metadata": metadata, "metrics": metrics, "leaves": leaf_table(state, sums)}
-        items = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(seal(record))
-        )
+        record = {"metadata": metadata, "metrics": metrics, "leaves": leaf_table(items, sums)}
         self._note_score(step, metrics)
+        arguments = {name: ocp.args.StandardSave(item) for name, item in items.items()}
+        arguments["record"] = ocp.args.JsonSave(seal(record))
         with _reported(f"{folder}: not saved"):
-            self._manager.save(step, args=items, force=True)
+            self._manager.save(step, args=ocp.args.Composite(**arguments), force=True)
 
     def restore(self, target: Any, step: int | None = None) -> tuple[Any, dict[str, Any]] | None:
         """Restores the newest undamaged checkpoint, or that of `step`.
@@ -124,10 +125,10 @@ class Checkpoints:
         """
         self.wait()
         if step is not None:
-            return self._explicit(step, lambda folder: read_checkpoint(folder, target))
+            return self._explicit(step, lambda folder: _read_state(folder, target))
         for candidate in reversed(self.steps()):
             try:
-                return read_checkpoint(self._folder(candidate), target)
+                return _read_state(self._folder(candidate), target)
             except Damaged as damage:
                 self._quarantine(candidate, damage)
         # Also after a relaunch, or an automatic one would start the run anew.
@@ -234,6 +235,11 @@ def absolute(workdir: str | os.PathLike[str]) -> epath.Path:
     """A folder's absolute path, "~" resolved; "gs://…" and the like stay as they are."""
     text = os.fspath(workdir)
     return epath.Path(text if "://" in text else os.path.abspath(os.path.expanduser(text)))
+
+
+def _read_state(folder: epath.Path, target: Any) -> tuple[Any, dict[str, Any]]:
+    items, record = read_items(folder, {"state": target})
+    return items["state"], record["metadata"]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,9 @@
+"""What can be wrong with a file to load, or with what a model is given."""
+
+
+class LoadError(RuntimeError):
+    """Says in one line which file or workdir cannot be loaded, and what could be."""
+
+
+class InputError(ValueError):
+    """Says in one line what is wrong with images or latents, and what would be right."""

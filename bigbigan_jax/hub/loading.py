@@ -1,0 +1,149 @@
+"""Reads a model out of a workdir of training, or out of one exported file."""
+
+import os
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from absl import logging
+from etils import epath
+from jax.sharding import NamedSharding, PartitionSpec
+
+from bigbigan_jax.checkpoints import absolute
+from bigbigan_jax.checkpoints.reader import (
+    CheckpointError,
+    Damaged,
+    read_items,
+    read_record,
+    steps_in,
+)
+from bigbigan_jax.hub.batches import local_mesh
+from bigbigan_jax.hub.errors import LoadError
+from bigbigan_jax.hub.model import Model
+from bigbigan_jax.models.bigbigan import Networks, build_networks
+
+Step = int | Literal["best"] | None
+
+
+def load(path: str | os.PathLike[str], step: Step = None) -> Model:
+    """Loads a trained model. Neither its configuration file nor its data are needed.
+
+    Args:
+      path: a workdir of training, local or gs://, or a .safetensors file of `Model.export`.
+      step: of the checkpoint: a number; "best" for the best by the metric by which the run kept
+        one; None for the newest that is whole.
+
+    Raises:
+      LoadError: there is no such model, or it is damaged.
+    """
+    path = absolute(path)
+    folder = path / "checkpoints"
+    steps = steps_in(folder)
+    if not steps:
+        raise LoadError(
+            f"{path}: no checkpoints in there; give the --workdir of a training run that has "
+            "saved one"
+        )
+    if step is None:
+        return _newest(folder, steps)
+    if step == "best":
+        step = _best(folder, steps)
+    if step not in steps:
+        raise LoadError(f"{folder}: no checkpoint of step {step}; there are {_listed(steps)}")
+    try:
+        return _read(folder / str(step))
+    except (Damaged, CheckpointError) as error:
+        raise LoadError(f"{folder / str(step)}: cannot be read: {error}") from error
+
+
+def _newest(folder: epath.Path, steps: list[int]) -> Model:
+    for step in reversed(steps):
+        try:
+            return _read(folder / str(step))
+        except Damaged as damage:
+            logging.warning("%s: damaged, an older one is taken: %s", folder / str(step), damage)
+        except CheckpointError as error:
+            raise LoadError(f"{folder / str(step)}: cannot be read: {error}") from error
+    raise LoadError(f"{folder}: all checkpoints are damaged: {_listed(steps)}")
+
+
+def _best(folder: epath.Path, steps: list[int]) -> int:
+    records = {}
+    for step in steps:
+        try:
+            records[step] = read_record(folder / str(step))
+        except (Damaged, CheckpointError) as error:
+            logging.warning("%s: no metrics: %s", folder / str(step), error)
+    if not records:
+        raise LoadError(f"{folder}: no checkpoint there has a readable record")
+    options = records[max(records)]["metadata"]["config"]["checkpoint"]
+    metric, choose = options["best_metric"], min if options["best_mode"] == "min" else max
+    if not metric:
+        raise LoadError(
+            f"{folder}: this run kept no best (config.checkpoint.best_metric is empty); give a "
+            f"step: {_listed(steps)}"
+        )
+    scores = {step: record["metrics"].get(metric) for step, record in records.items()}
+    scores = {step: score for step, score in scores.items() if score is not None}
+    if not scores:
+        raise LoadError(f"{folder}: no checkpoint there has the metric {metric!r}")
+    return choose(scores, key=scores.__getitem__)
+
+
+def _read(folder: epath.Path) -> Model:
+    metadata = read_record(folder)["metadata"]
+    networks = build_networks(metadata["config"]["model"])
+    items, record = read_items(folder, _targets(networks), partly=True)
+    state, statistics = items["state"], dict(items["statistics"])
+    variables = {
+        network: {"params": weights, **statistics[network]}
+        for network, weights in state["ema"].items()
+    }
+    variables["discriminator"] = {
+        "params": state["params"]["discriminator"],
+        "spectral": state["spectral"]["discriminator"],
+    }
+    about = {
+        "model": metadata["config"]["model"],
+        "step": int(folder.name),
+        "metrics": record["metrics"],
+        "versions": metadata["versions"],
+        "source": str(folder),
+    }
+    return Model(networks, variables, statistics.get("features", {}), about)
+
+
+def _targets(networks: Networks) -> dict[str, Any]:
+    """What of a checkpoint makes a model, whole on each device of this host."""
+    keys = jax.eval_shape(lambda: jax.random.key(0))
+    variables = jax.eval_shape(
+        lambda key: networks.init(dict.fromkeys(("generator", "encoder", "discriminator"), key)),
+        keys,
+    )
+    discriminator = variables.pop("discriminator")
+    statistics: dict[str, Any] = {
+        network: {name: value for name, value in collections.items() if name != "params"}
+        for network, collections in variables.items()
+    }
+    if networks.encoder:
+        x = jax.ShapeDtypeStruct(
+            (1, networks.image_size, networks.image_size, networks.image_channels), jnp.float32
+        )
+        features = jax.eval_shape(networks.encode, variables, x).avepool_feat.shape[1:]
+        moment = jax.ShapeDtypeStruct(features, jnp.float32)
+        statistics["features"] = {"mean": moment, "var": moment}
+    state = {
+        "ema": {network: collections["params"] for network, collections in variables.items()},
+        "params": {"discriminator": discriminator["params"]},
+        "spectral": {"discriminator": discriminator["spectral"]},
+    }
+    everywhere = NamedSharding(local_mesh(), PartitionSpec())
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
+        {"state": state, "statistics": statistics},
+    )
+
+
+def _listed(steps: list[int]) -> str:
+    shown = ", ".join(map(str, steps[-5:]))
+    return f"{shown} and {len(steps) - 5} earlier" if len(steps) > 5 else shown
