@@ -33,6 +33,7 @@ setup(
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12,<1",
         "pillow>=10",
+        "safetensors>=0.5",
         "scikit-learn>=1.5",
         "simplejpeg>=1.9",
         "tensorboardX>=2.6.2",

@@ -15,8 +15,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from small_bigbigan import get_config  # noqa: E402
 
-from bigbigan_jax.config import default_config, validate  # noqa: E402
 from bigbigan_jax.training.bigbigan import BigBiGAN  # noqa: E402
 
 # Strict dtype promotion is not for this project: Flax's BatchNorm and avg_pool promote inside.
@@ -26,29 +26,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 @pytest.fixture
 def tiny_config():
     """A BigBiGAN of 8×8 digits with a few channels everywhere; the caller's to change."""
-    config = default_config()
-    config.batch_size = 16
-    model = config.model
-    model.update({"image_size": 8, "image_channels": 1, "z_dim": 8, "dtype": "float32"})
-    model.generator.update({"channels": 4, "embedding_dim": 4})
-    model.discriminator.update({"channels": 4, "mlp_width": 16})
-    model.encoder.update({"trunk": "resnet18", "width": 1 / 16, "image_size": 8, "head_width": 16})
-    config.training.learning_rate.update(
-        {"discriminator": 1e-2, "generator": 5e-3, "encoder": 5e-3}
-    )
-    # Adam with β1 = 0 moves a weight by about the rate whatever the size of its gradient g:
-    # g / (|g| + eps). Where g is nothing but rounding, as for a bias before a BatchNorm, the order
-    # of a sum would decide the sign, unless eps is far above rounding.
-    config.training.adam_eps = 1e-3
-    config.training.ema_decay = 0.9
-    validate(config)
-    return config
+    return get_config()
 
 
 @pytest.fixture(scope="session")
 def tiny_family():
     """The family of `tiny_config`."""
-    return BigBiGAN.from_config(tiny_config.__wrapped__().to_dict())
+    return BigBiGAN.from_config(get_config().to_dict())
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,8 @@
 import os
 from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
 from absl import logging
 from etils import epath
-from jax.sharding import NamedSharding, PartitionSpec
 
 from bigbigan_jax.checkpoints import absolute
 from bigbigan_jax.checkpoints.reader import (
@@ -17,9 +14,14 @@ from bigbigan_jax.checkpoints.reader import (
     read_record,
     steps_in,
 )
-from bigbigan_jax.hub.batches import local_mesh
 from bigbigan_jax.hub.errors import LoadError
+from bigbigan_jax.hub.exported import SUFFIX, read_exported
 from bigbigan_jax.hub.model import Model
+from bigbigan_jax.hub.variables import (
+    abstract_feature_moments,
+    abstract_variables,
+    on_local_devices,
+)
 from bigbigan_jax.models.bigbigan import Networks, build_networks
 
 Step = int | Literal["best"] | None
@@ -29,13 +31,17 @@ def load(path: str | os.PathLike[str], step: Step = None) -> Model:
     """Loads a trained model. Neither its configuration file nor its data are needed.
 
     Args:
-      path: a workdir of training, local or gs://, or a .safetensors file of `Model.export`.
+      path: a workdir of training, local or gs://, or a .safetensors file of `export`.
       step: of the checkpoint: a number; "best" for the best by the metric by which the run kept
         one; None for the newest that is whole.
 
     Raises:
       LoadError: there is no such model, or it is damaged.
     """
+    if os.fspath(path).endswith(SUFFIX):
+        if step is not None:
+            raise LoadError(f"{path}: an exported model has no steps to choose from")
+        return read_exported(path)
     path = absolute(path)
     folder = path / "checkpoints"
     steps = steps_in(folder)
@@ -114,34 +120,21 @@ def _read(folder: epath.Path) -> Model:
 
 
 def _targets(networks: Networks) -> dict[str, Any]:
-    """What of a checkpoint makes a model, whole on each device of this host."""
-    keys = jax.eval_shape(lambda: jax.random.key(0))
-    variables = jax.eval_shape(
-        lambda key: networks.init(dict.fromkeys(("generator", "encoder", "discriminator"), key)),
-        keys,
-    )
+    """What of a checkpoint makes a model."""
+    variables = abstract_variables(networks)
     discriminator = variables.pop("discriminator")
-    statistics: dict[str, Any] = {
+    statistics = {
         network: {name: value for name, value in collections.items() if name != "params"}
         for network, collections in variables.items()
     }
-    if networks.encoder:
-        x = jax.ShapeDtypeStruct(
-            (1, networks.image_size, networks.image_size, networks.image_channels), jnp.float32
-        )
-        features = jax.eval_shape(networks.encode, variables, x).avepool_feat.shape[1:]
-        moment = jax.ShapeDtypeStruct(features, jnp.float32)
-        statistics["features"] = {"mean": moment, "var": moment}
+    if moments := abstract_feature_moments(networks):
+        statistics["features"] = moments
     state = {
         "ema": {network: collections["params"] for network, collections in variables.items()},
         "params": {"discriminator": discriminator["params"]},
         "spectral": {"discriminator": discriminator["spectral"]},
     }
-    everywhere = NamedSharding(local_mesh(), PartitionSpec())
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
-        {"state": state, "statistics": statistics},
-    )
+    return on_local_devices({"state": state, "statistics": statistics})
 
 
 def _listed(steps: list[int]) -> str:

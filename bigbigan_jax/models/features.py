@@ -19,5 +19,5 @@ def bn_crelu(features: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.A
     Returns:
       [B, 2·F].
     """
-    h = (features - mean) * jax.lax.rsqrt(variance + BATCH_NORM_EPSILON)
+    h = (features - mean[None]) * jax.lax.rsqrt(variance + BATCH_NORM_EPSILON)[None]
     return jnp.concatenate([jax.nn.relu(h), jax.nn.relu(-h)], axis=-1)
