@@ -18,6 +18,8 @@ import pytest  # noqa: E402
 from small_bigbigan import get_config  # noqa: E402
 
 from bigbigan_jax.training.bigbigan import BigBiGAN  # noqa: E402
+from bigbigan_jax.training.loop import train  # noqa: E402
+from bigbigan_jax.training.run import prepare_run  # noqa: E402
 
 # Strict dtype promotion is not for this project: Flax's BatchNorm and avg_pool promote inside.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -57,3 +59,16 @@ def tiny_bytes():
 def tiny_batch(tiny_bytes):
     """The same as float32 in [-1, 1]."""
     return {"image": tiny_bytes.astype(np.float32) / 127.5 - 1}
+
+
+@pytest.fixture(scope="session")
+def trained_workdir(tmp_path_factory):
+    """A run of `tiny_config` of three steps, with checkpoints of all; one of them is the best."""
+    config = get_config()
+    config.steps = 3
+    config.data.update({"name": "digits", "eval_split": "", "augmentation": "none", "workers": 0})
+    config.checkpoint.update({"every": 1, "best_metric": "reconstruction/x"})
+    config.log.update({"every": 1, "monitor_every": 1, "sheets_every": 10_000})
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    train(prepare_run(config, folder))
+    return folder

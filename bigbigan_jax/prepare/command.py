@@ -1,10 +1,9 @@
 """The command line of `python -m bigbigan_jax.prepare`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
+from bigbigan_jax.arguments import Parser
 from bigbigan_jax.data import AUGMENTATIONS
 from bigbigan_jax.prepare.layout import LAYOUTS
 
@@ -59,19 +58,6 @@ Writes a PNG with augmented crops of a prepared set, as training would see them.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and whose flags are written out."""
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(
-            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
-        )
-
-    def error(self, message: str) -> NoReturn:
-        print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)
-        sys.exit(2)
-
-
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Reads the command line.
 
@@ -91,7 +77,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
+    parser = Parser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     imagenet = _add(commands, "imagenet", "ImageNet 2012 from its two official tars", _IMAGENET)

@@ -1,7 +1,6 @@
 """Runs of a few steps, and the models loaded from them."""
 
 import pytest
-import small_bigbigan
 import small_gan
 
 import bigbigan_jax
@@ -10,16 +9,9 @@ from bigbigan_jax.training.run import prepare_run
 
 
 @pytest.fixture(scope="session")
-def workdir(tmp_path_factory):
-    """A run of the tiny BigBiGAN of three steps, with checkpoints of all; the best is one."""
-    config = small_bigbigan.get_config()
-    config.steps = 3
-    config.data.update({"name": "digits", "eval_split": "", "augmentation": "none", "workers": 0})
-    config.checkpoint.update({"every": 1, "best_metric": "reconstruction/x"})
-    config.log.update({"every": 1, "monitor_every": 1, "sheets_every": 10_000})
-    folder = tmp_path_factory.mktemp("hub") / "run"
-    train(prepare_run(config, folder))
-    return folder
+def workdir(trained_workdir):
+    """The run to load models from."""
+    return trained_workdir
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Features of whole data sets on disk: python -m bigbigan_jax.extract --help."""
