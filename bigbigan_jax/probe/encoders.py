@@ -1,0 +1,79 @@
+"""What features are taken from: a trained encoder, and what it has to be better than."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bigbigan_jax.data import Source, center_crop
+from bigbigan_jax.data.decode import as_pixels
+from bigbigan_jax.hub import Model
+from bigbigan_jax.hub.variables import on_local_devices
+from bigbigan_jax.models.images import scale_images
+from bigbigan_jax.models.standing_statistics import feature_moments, standing_statistics
+
+_BATCHES, _BATCH_SIZE = 16, 64  # images over which an untrained encoder's statistics are taken
+NETWORKS = ("generator", "encoder", "discriminator")
+
+
+@dataclasses.dataclass(frozen=True)
+class RawPixels:
+    """The pixels themselves as features; in place of a `Model` where features are extracted.
+
+    Attributes:
+      model: whose image size and channels they have.
+    """
+
+    model: Model
+
+    @property
+    def networks(self) -> Any:
+        """Of the model."""
+        return self.model.networks
+
+    @property
+    def image_size(self) -> int:
+        """Of the model."""
+        return self.model.image_size
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Says what the features are."""
+        return {"source": f"raw pixels, {self.image_size} px", "step": None, "model": {}}
+
+    def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """The images as "avepool_feat", [N, H·W·C] in [-1, 1]."""
+        pixels = images.reshape(len(images), -1).astype(np.float32) / 127.5 - 1
+        return {"avepool_feat": pixels}
+
+
+def untrained(model: Model, source: Source, seed: int = 0) -> Model:
+    """The same networks with fresh weights, and standing statistics over images of a source."""
+    networks = model.networks
+    count = min(_BATCHES * _BATCH_SIZE, len(source))
+    batch_size = min(_BATCH_SIZE, count)
+    rows = np.random.default_rng(seed).permutation(len(source))[: count // batch_size * batch_size]
+    images = np.stack(
+        [
+            center_crop(
+                as_pixels(source[int(row)]["image"], networks.image_channels), model.image_size
+            )
+            for row in np.sort(rows)
+        ]
+    )
+    images = images.reshape(-1, batch_size, *images.shape[1:])
+
+    @jax.jit
+    def initial(key: jax.Array, images: jax.Array) -> tuple[Any, Any]:
+        keys = dict(zip(NETWORKS, jax.random.split(key, len(NETWORKS)), strict=True))
+        variables = networks.init(keys)
+        x = scale_images(images)
+        evaluated = standing_statistics(networks, variables, x, key)
+        moments = feature_moments(networks, evaluated, x)
+        return {**evaluated, "discriminator": variables["discriminator"]}, moments
+
+    variables, moments = on_local_devices(initial(jax.random.key(seed), jnp.asarray(images)))
+    about = {**model.about, "source": f"untrained, seed {seed}", "step": 0, "metrics": {}}
+    return Model(networks, variables, moments, about)

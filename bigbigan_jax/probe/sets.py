@@ -1,0 +1,92 @@
+"""Features for a probe: extracted where they are not on disk yet, or read from a file."""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bigbigan_jax.data import Source, open_source
+from bigbigan_jax.extract.extraction import extract
+from bigbigan_jax.extract.store import LABELS, read_about, read_arrays
+from bigbigan_jax.hub import Model
+from bigbigan_jax.probe.encoders import RawPixels, untrained
+from bigbigan_jax.probe.errors import ProbeError
+from bigbigan_jax.probe.features import Features, check_same_kind
+from bigbigan_jax.probe.protocols import Sets
+from bigbigan_jax.progress import tracked
+
+FEATURES = ("trained", "random_init", "raw")
+_SPLITS = ("train", "train_val", "validation")
+
+
+def extracted_sets(
+    model: Model, kind: str, data: str, data_dir: str | None, validation: str, cache: Path
+) -> Sets:
+    """Features of a data set's train_without_val, train_val and test split.
+
+    Args:
+      model: what to probe.
+      kind: one of `FEATURES`; "random_init" is the model with fresh weights.
+      data: name of the data set.
+      data_dir: where prepared data lie.
+      validation: name of the test split.
+      cache: folder under which features are kept.
+
+    Raises:
+      ProbeError: the set has no labels.
+      bigbigan_jax.data.DataError: there is no such set.
+      bigbigan_jax.extract.store.StoreError: the cache cannot be used.
+    """
+    names = ("train_without_val", "train_val", validation)
+    sources = [open_source(data, name, data_dir) for name in names]
+    for source in sources:
+        if source.num_classes is None:
+            raise ProbeError(f"{source.name} split {source.split!r} has no labels to probe for")
+    encoder: Any = model
+    if kind == "raw":
+        encoder = RawPixels(model)
+    elif kind == "random_init":
+        encoder = untrained(model, sources[0])
+    return Sets(*(_extracted(encoder, kind, source, cache) for source in sources))
+
+
+def sets_of_file(path: Path) -> Sets:
+    """Features of an .npz file.
+
+    It holds `train`, `train_val` and `validation`, [N, F] each, and `train_labels` and so on, [N].
+    Without `train_val`, a tenth of `train` takes its place.
+
+    Raises:
+      ProbeError: an array is missing or does not fit.
+    """
+    try:
+        arrays = dict(np.load(path))
+    except (OSError, ValueError) as error:
+        raise ProbeError(f"{path}: not an .npz file of arrays: {error}") from error
+    if "train_val" not in arrays and "train" in arrays and "train_labels" in arrays:
+        held = np.random.default_rng(0).permutation(len(arrays["train"])) % 10 == 0
+        for name in ("", "_labels"):
+            arrays[f"train_val{name}"] = arrays[f"train{name}"][held]
+            arrays[f"train{name}"] = arrays[f"train{name}"][~held]
+    missing = [
+        name + end for name in _SPLITS for end in ("", "_labels") if name + end not in arrays
+    ]
+    if missing:
+        raise ProbeError(f"{path}: has no array {missing[0]!r}; it has {', '.join(arrays)}")
+    classes = 1 + max(int(arrays[f"{name}_labels"].max(initial=0)) for name in _SPLITS)
+    sets = [Features(arrays[name], arrays[f"{name}_labels"], classes) for name in _SPLITS]
+    check_same_kind(dict(zip(_SPLITS, sets, strict=True)))
+    return Sets(*sets)
+
+
+def _extracted(encoder: Any, kind: str, source: Source, cache: Path) -> Features:
+    # Another model or other data are another folder.
+    told = f"{encoder.about['source']} {encoder.about['step']} {source.fingerprint}"
+    folder = cache / kind / source.name.replace("/", "_") / source.split
+    folder = folder / hashlib.sha256(told.encode()).hexdigest()[:12]
+    text = f"{kind}: features of {source.split}"
+    extract(encoder, source, folder, progress=functools.partial(tracked, text=text))
+    arrays, about = read_arrays(folder), read_about(folder)
+    return Features(arrays["avepool_feat"], arrays[LABELS], about["num_classes"])
