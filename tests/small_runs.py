@@ -23,7 +23,7 @@ RATES = ("images_per_second", "images_per_second_per_device", "waiting_for_data"
 
 
 def start_main(*arguments: str, devices: int = 1) -> subprocess.Popen:
-    """Starts main.py in a process of its own, on so many simulated devices."""
+    """Starts main.py in a process group of its own, on so many simulated devices."""
     flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
     return subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), *arguments],
@@ -32,6 +32,7 @@ def start_main(*arguments: str, devices: int = 1) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0,
     )
 
 

@@ -3,6 +3,7 @@
 These are real processes: what a kill leaves behind cannot be had in one.
 """
 
+import os
 import shutil
 import signal
 
@@ -52,10 +53,10 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole, tmp_path):
 
 
 def test_sigterm_saves_at_once_and_the_same_line_goes_on(whole, tmp_path):
-    flags = (SMALL_GAN, f"--workdir={tmp_path}")
+    flags = (SMALL_GAN, f"--workdir={tmp_path}", "--config.data.workers=1")
     process = start_main(*flags, "--config.steps=1000000", "--config.checkpoint.every=500000")
     wait_until(lambda: len(logged(tmp_path)) >= 3, process)
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGTERM)  # as schedulers send it: the data process gets it too
     code, _, err = finish(process)
     (step,) = saved_steps(tmp_path)
     assert code == 42

@@ -120,7 +120,7 @@ class Processes:
         self.slots = _as_slots(memory, shape)
         self._answers: dict[int, tuple[Any, BaseException | None]] = {}
         self._connections, self._processes = [], []
-        with _interrupts_held():
+        with _signals_held():
             for _ in range(workers):
                 ours, theirs = context.Pipe()
                 process = context.Process(
@@ -173,10 +173,14 @@ class Processes:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Delays Ctrl-C; processes that are started meanwhile never get it, as early as it may come."""
+def _signals_held() -> Iterator[None]:
+    """Delays Ctrl-C and SIGTERM; processes started meanwhile never get them, however early.
+
+    A terminal, and many a scheduler, sends them to all processes; only the main one knows what to
+    do, and it needs the others for the step that it is at.
+    """
     resource_tracker.ensure_running()  # to start it later would let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

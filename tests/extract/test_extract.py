@@ -1,13 +1,10 @@
 """Features on disk: the same in parts, after interruptions, and by the command."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from small_runs import ROOT
 
 from bigbigan_jax.data import open_source
+from bigbigan_jax.extract.__main__ import main
 from bigbigan_jax.extract.extraction import Rows, extract
 from bigbigan_jax.extract.store import StoreError, read_about, read_arrays
 
@@ -95,17 +92,18 @@ def test_rows_of_a_source_are_a_source(source):
     np.testing.assert_array_equal(rows[3]["image"], source[8]["image"])
 
 
-def test_the_command(trained_workdir, tmp_path):
-    line = [sys.executable, "-m", "bigbigan_jax.extract", f"--workdir={trained_workdir}"]
-    line += ["--data=digits", "--split=test", f"--out={tmp_path / 'out'}"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'out'}\n"), done.stderr
+def test_the_command(trained_workdir, tmp_path, capsys):
+    line = [f"--workdir={trained_workdir}", "--data=digits", f"--out={tmp_path / 'out'}"]
+    assert main([*line, "--split=test"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'out'}\n"
     assert read_arrays(tmp_path / "out")["avepool_feat"].shape[1] == 32
     for wrong, message in (
-        ([*line, "--part=3/3"], "--part: '3/3' is not I/N"),
-        ([*line, "--step=9"], "no checkpoint of step 9"),
-        ([*line[:-2], "--split=nosuch", line[-1]], "nosuch"),
+        (["--split=test", "--step=9"], "no checkpoint of step 9"),
+        (["--split=nosuch"], "nosuch"),
     ):
-        done = subprocess.run(wrong, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode and message in done.stderr
-        assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+        assert main([*line, *wrong]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("error: ") and message in err and len(err.splitlines()) == 1
+    with pytest.raises(SystemExit) as end:
+        main([*line, "--split=test", "--part=3/3"])
+    assert end.value.code == 2 and "--part: '3/3' is not I/N" in capsys.readouterr().err

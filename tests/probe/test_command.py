@@ -1,25 +1,30 @@
 """The probes from a workdir to a table, by the command."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from small_runs import ROOT
 
+from bigbigan_jax.probe.__main__ import main
 from bigbigan_jax.probe.features import Features
 from bigbigan_jax.probe.protocols import subset
 
-LINE = [sys.executable, "-m", "bigbigan_jax.probe"]
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command; returns its exit code and what it wrote to stdout and stderr."""
+
+    def run(*arguments):
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return run
 
 
-def run(*arguments):
-    done = subprocess.run([*LINE, *arguments], cwd=ROOT, capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
-
-
-def test_a_trained_model_beside_its_baselines(trained_workdir, tmp_path):
+def test_a_trained_model_beside_its_baselines(run, trained_workdir, tmp_path):
     code, out, err = run(
         f"--workdir={trained_workdir}",
         *("--data=digits", "--validation=test", f"--cache={tmp_path}", "--steps=20"),
@@ -36,7 +41,7 @@ def test_a_trained_model_beside_its_baselines(trained_workdir, tmp_path):
     assert all(0 <= value <= 1 for row in rows for name, value in row.items() if "top-" in name)
 
 
-def test_features_of_a_file(tmp_path):
+def test_features_of_a_file(run, tmp_path):
     rng = np.random.default_rng(0)
     labels = rng.integers(3, size=400)
     values = np.eye(3)[labels] + rng.normal(scale=0.1, size=(400, 3))
@@ -63,7 +68,7 @@ def test_features_of_a_file(tmp_path):
         (["--workdir=/nowhere", "--data=digits"], "no checkpoints in there"),
     ],
 )
-def test_mistakes_are_one_line(arguments, message):
+def test_mistakes_are_one_line(run, arguments, message):
     code, _, err = run(*arguments)
     assert code in (1, 2) and message in err and err.startswith("error: ")
     assert len(err.splitlines()) == 1
