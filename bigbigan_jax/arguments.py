@@ -1,8 +1,12 @@
-"""Parsers for the commands that take plain flags."""
+"""What the commands that take plain flags have in common."""
 
 import argparse
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
+
+from bigbigan_jax.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
@@ -16,3 +20,57 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)
         sys.exit(2)
+
+
+def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Adds the flags that name a trained model: --workdir and --step."""
+    parser.add_argument(
+        "--workdir", required=required, help="of the training, or a .safetensors file"
+    )
+    parser.add_argument(
+        "--step", type=_step, help='of the checkpoint, or "best"; default: the newest'
+    )
+
+
+def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Adds the flags that name a data set: --data and --data_dir."""
+    parser.add_argument("--data", required=required, help="data set, as config.data.name")
+    parser.add_argument(
+        "--data_dir", help="where prepared data lie; default: that of TensorFlow Datasets"
+    )
+
+
+def new_png(text: str) -> Path:
+    """The type of a flag that names a PNG file to be written, which is not there yet."""
+    path = Path(text).expanduser()
+    if path.suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .png")
+    if path.exists():
+        raise argparse.ArgumentTypeError(f"{text} exists already; choose another name")
+    return path
+
+
+def ended(run: Callable[[argparse.Namespace], None], flags: argparse.Namespace) -> int:
+    """Runs a command; an error that is the user's to mend becomes one line on stderr.
+
+    Returns:
+      The exit code: 0 done, 1 such an error, 130 stopped by Ctrl-C.
+    """
+    # Imported here, as --help and mistakes must not wait for TensorFlow Datasets.
+    from bigbigan_jax.data import DataError
+
+    try:
+        run(flags)
+    except (DataError, UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same line goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _step(text: str) -> int | str:
+    if text != "best" and not text.isdigit():
+        raise argparse.ArgumentTypeError(f'{text!r} is neither a number nor "best"')
+    return text if text == "best" else int(text)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bigbigan_jax.arguments import Parser
+from bigbigan_jax.arguments import Parser, add_data, add_model, ended
 from bigbigan_jax.extract.extraction import NAMES, extract
 
 PROGRAM = "python -m bigbigan_jax.extract"
@@ -26,11 +26,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Reads the command line; a mistake in it ends the process with code 2."""
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     add = parser.add_argument
-    add("--workdir", required=True, help="of the training, or a .safetensors file")
-    add("--step", type=_step, help='of the checkpoint; "best"; default: the newest')
-    add("--data", required=True, help="name of the data set, as config.data.name")
+    add_model(parser)
+    add_data(parser)
     add("--split", required=True, help="such as train_without_val")
-    add("--data_dir", help="where prepared data lie; default: that of TensorFlow Datasets")
     add("--out", required=True, type=Path, help="folder to write")
     add("--names", nargs="+", choices=NAMES, default=NAMES[:1], help="what to write")
     add("--dtype", choices=("float32", "float16"), default="float32")
@@ -44,37 +42,26 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    flags = parse(arguments)
-    from bigbigan_jax.data import DataError, open_source
-    from bigbigan_jax.extract.store import StoreError
-    from bigbigan_jax.hub import InputError, LoadError, load
+    return ended(_run, parse(arguments))
+
+
+def _run(flags: argparse.Namespace) -> None:
+    from bigbigan_jax.data import open_source
+    from bigbigan_jax.hub import load
     from bigbigan_jax.progress import tracked
 
-    try:
-        source = open_source(flags.data, flags.split, flags.data_dir)
-        model = load(flags.workdir, flags.step)
-        extract(
-            model,
-            source,
-            flags.out,
-            names=flags.names,
-            dtype=flags.dtype,
-            part=flags.part,
-            batch_size=flags.batch_size,
-            progress=functools.partial(tracked, text="encoding"),
-        )
-    except (DataError, LoadError, InputError, StoreError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same line goes on", file=sys.stderr)
-        return 130
+    source = open_source(flags.data, flags.split, flags.data_dir)
+    extract(
+        load(flags.workdir, flags.step),
+        source,
+        flags.out,
+        names=flags.names,
+        dtype=flags.dtype,
+        part=flags.part,
+        batch_size=flags.batch_size,
+        progress=functools.partial(tracked, text="encoding"),
+    )
     print(flags.out)
-    return 0
-
-
-def _step(text: str) -> int | str:
-    return text if text == "best" else int(text)
 
 
 def _part(text: str) -> tuple[int, int]:

@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from bigbigan_jax.errors import UserError
+
 LABELS = "labels"
 _ABOUT = "about.json"
 
 
-class StoreError(RuntimeError):
+class StoreError(UserError, RuntimeError):
     """Says in one line what is wrong with a folder of features, and what to do."""
 
 

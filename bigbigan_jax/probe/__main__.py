@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bigbigan_jax.arguments import Parser
+from bigbigan_jax.arguments import Parser, add_data, add_model, ended
 
 PROGRAM = "python -m bigbigan_jax.probe"
 PROTOCOLS = ("table1", "table2", "knn", "few_labels")
@@ -32,8 +32,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Reads the command line; a mistake in it ends the process with code 2."""
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     add = parser.add_argument
-    add("--workdir", help="of the training, or a .safetensors file")
-    add("--step", help='of the checkpoint; "best"; default: the newest')
+    add_model(parser, required=False)
+    add_data(parser, required=False)
     add("--protocol", nargs="+", choices=PROTOCOLS, default=["table1"])
     add(
         "--features",
@@ -42,8 +42,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="trained, random_init (the same encoder before training), raw (pixels), or an .npz "
         "file with train, train_labels, validation, validation_labels, ...",
     )
-    add("--data", help="name of the data set, as config.data.name")
-    add("--data_dir", help="where prepared data lie; default: that of TensorFlow Datasets")
     add("--validation", default="validation", help="the split to report on")
     add("--steps", type=int, help="of linear probes, in place of the protocol's")
     add("--cache", type=Path, help="where features are kept; default: WORKDIR/features")
@@ -59,28 +57,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
                 parser.error(f"--{name} is missing: features other than those of a file need it")
     if flags.steps is not None and flags.steps < 1:
         parser.error(f"--steps={flags.steps}: it must be at least 1")
-    if flags.step is not None and flags.step != "best" and not flags.step.isdigit():
-        parser.error(f'--step={flags.step}: it must be a number, or "best"')
     return flags
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    flags = parse(arguments)
-    from bigbigan_jax.data import DataError
-    from bigbigan_jax.extract.store import StoreError
-    from bigbigan_jax.hub import InputError, LoadError
-    from bigbigan_jax.probe.errors import ProbeError
-
-    try:
-        _run(flags)
-    except (DataError, LoadError, InputError, StoreError, ProbeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; features written so far are kept", file=sys.stderr)
-        return 130
-    return 0
+    return ended(_run, parse(arguments))
 
 
 def _run(flags: argparse.Namespace) -> None:
@@ -108,8 +90,7 @@ def _sets(flags: argparse.Namespace) -> Iterator[tuple[str, Any]]:
         if name.endswith(".npz"):
             yield name, sets_of_file(Path(name))
             continue
-        step = int(flags.step) if flags.step and flags.step.isdigit() else flags.step
-        model = model or load(flags.workdir, step)
+        model = model or load(flags.workdir, flags.step)
         cache = flags.cache or Path(flags.workdir).expanduser() / "features"
         yield name, extracted_sets(model, name, flags.data, flags.data_dir, flags.validation, cache)
 

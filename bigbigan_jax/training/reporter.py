@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from bigbigan_jax import sheets
 from bigbigan_jax.data import evaluation_batches
-from bigbigan_jax.training import sheets
 from bigbigan_jax.training.damage import DamageCount
 from bigbigan_jax.training.metrics_log import MetricsLog
 from bigbigan_jax.training.progress import Progress

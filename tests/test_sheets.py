@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from etils import epath
 
-from bigbigan_jax.training import sheets
+from bigbigan_jax import sheets
 
 
 def flat_images(values, side, channels=3):

@@ -1,0 +1,1 @@
+"""Sheets of what a model generates: python -m bigbigan_jax.sample --help."""
