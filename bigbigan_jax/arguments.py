@@ -65,7 +65,7 @@ def ended(run: Callable[[argparse.Namespace], None], flags: argparse.Namespace) 
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; the same line goes on", file=sys.stderr)
+        print("stopped", file=sys.stderr)
         return 130
     return 0
 
