@@ -40,9 +40,16 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     )
 
 
+def local_path(text: str) -> Path:
+    """The type of a flag that names a file or folder on this machine."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a local path")
+    return Path(text).expanduser()
+
+
 def new_png(text: str) -> Path:
     """The type of a flag that names a PNG file to be written, which is not there yet."""
-    path = Path(text).expanduser()
+    path = local_path(text)
     if path.suffix.lower() != ".png":
         raise argparse.ArgumentTypeError(f"{text!r} does not end in .png")
     if path.exists():

@@ -5,6 +5,7 @@ never grown. Grain's processes, measured, spend a fifth of the time of decoding 
 in new blocks of memory, and its chain of transformations another tenth.
 """
 
+import atexit
 import contextlib
 import ctypes
 import itertools
@@ -130,6 +131,9 @@ class Processes:
                 theirs.close()
                 self._connections.append(ours)
                 self._processes.append(process)
+        # Where nobody closes it: multiprocessing would wait at exit for processes that it has
+        # sent SIGTERM, which they never get.
+        atexit.register(self.close)
 
     def submit(self, chunk: int, slot: int) -> None:
         """See `Pool`."""
@@ -163,6 +167,7 @@ class Processes:
 
     def close(self) -> None:
         """See `Pool`."""
+        atexit.unregister(self.close)
         for connection in self._connections:
             connection.close()
         for process in self._processes:

@@ -4,9 +4,8 @@ import argparse
 import functools
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from bigbigan_jax.arguments import Parser, add_data, add_model, ended
+from bigbigan_jax.arguments import Parser, add_data, add_model, ended, local_path
 from bigbigan_jax.extract.extraction import NAMES, extract
 
 PROGRAM = "python -m bigbigan_jax.extract"
@@ -29,7 +28,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_model(parser)
     add_data(parser)
     add("--split", required=True, help="such as train_without_val")
-    add("--out", required=True, type=Path, help="folder to write")
+    add("--out", required=True, type=local_path, help="folder to write")
     add("--names", nargs="+", choices=NAMES, default=NAMES[:1], help="what to write")
     add("--dtype", choices=("float32", "float16"), default="float32")
     add("--batch_size", type=int, default=256)

@@ -74,23 +74,26 @@ def extract(
     if source.num_classes is not None:
         shapes[LABELS], dtypes[LABELS] = (len(source),), np.int32
     about = {
-        "model": {name: model.about[name] for name in ("source", "step", "model")},
+        "model": {name: model.about[name] for name in ("weights", "step", "model")},
         "data": {"name": source.name, "split": source.split, "fingerprint": source.fingerprint},
         "num_classes": source.num_classes,
     }
-    store = Store(folder, about, shapes, dtypes, part)
-    rest = store.rows[store.done :]
-    if not rest:
-        return
-    batches = evaluation_batches(
-        Rows(source, rest), image_size=model.image_size, channels=channels, batch_size=batch_size
-    )
-    count = progress(rest, len(rest)) if progress else iter(rest)
-    with contextlib.closing(batches):
-        for batch in batches:
-            found = model.encode(batch["image"])
-            labels = {LABELS: batch["label"]} if LABELS in shapes else {}
-            store.write({name: found[name] for name in names} | labels)
-            for _ in batch["image"]:
-                next(count)
-    next(count, None)
+    with Store(folder, about, shapes, dtypes, part) as store:
+        rest = store.rows[store.done :]
+        if not rest:
+            return
+        batches = evaluation_batches(
+            Rows(source, rest),
+            image_size=model.image_size,
+            channels=channels,
+            batch_size=batch_size,
+        )
+        count = progress(rest, len(rest)) if progress else iter(rest)
+        with contextlib.closing(batches):
+            for batch in batches:
+                found = model.encode(batch["image"])
+                labels = {LABELS: batch["label"]} if LABELS in shapes else {}
+                store.write({name: found[name] for name in names} | labels)
+                for _ in batch["image"]:
+                    next(count)
+        next(count, None)

@@ -6,11 +6,13 @@ data they are. `done_I_of_N.json` says how many rows of part I are written, so t
 one machine or several, can fill one folder, and each can go on where it was stopped.
 """
 
+import fcntl
 import json
 import os
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -27,10 +29,13 @@ class StoreError(UserError, RuntimeError):
 class Store:
     """Such a folder, to be written.
 
+    To be left by `with`, for others to write the same part.
+
     Attributes:
       folder: where it is.
       part: (I, N): the I-th of N equal parts of the rows is written here.
       rows: the range of these rows.
+      done: how many of them are written.
     """
 
     def __init__(
@@ -51,34 +56,42 @@ class Store:
           part: (I, N), 0 <= I < N.
 
         Raises:
-          StoreError: there are features of something else in there.
+          StoreError: there are features of something else in there, or another process is writing
+            this part.
         """
         self.folder, self.part = folder, part
         about = json.loads(json.dumps({**about, "arrays": _described(shapes, dtypes)}))
         folder.mkdir(parents=True, exist_ok=True)
-        there = read_about(folder) if (folder / _ABOUT).exists() else None
-        if there is None and any(folder.glob("*.npy")):
-            raise StoreError(f"{folder}: there are .npy files in there; choose another folder")
-        if there is not None and there != about:
+        self._lock = _locked(folder / ".lock_{}_of_{}".format(*part))
+        try:
+            self._open(about, shapes, dtypes)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(
+        self, about: dict[str, Any], shapes: Mapping[str, Any], dtypes: Mapping[str, Any]
+    ) -> None:
+        folder = self.folder
+        if not (folder / _ABOUT).exists():
+            if any(folder.glob("*.npy")) and not (folder / _ABOUT).exists():
+                raise StoreError(f"{folder}: there are .npy files in there; choose another folder")
+            _create(folder / _ABOUT, lambda file: file.write_text(json.dumps(about, indent=1)))
+        there = read_about(folder)
+        if there != about:
             differ = [name for name in about if there.get(name) != about[name]]
             raise StoreError(
                 f"{folder}: has features of something else (other {', '.join(differ)}); choose "
                 "another folder"
             )
-        if there is None:
-            _create(folder / _ABOUT, lambda file: file.write_text(json.dumps(about, indent=1)))
         self._arrays = {
             name: _open_rows(folder / f"{name}.npy", shape, dtypes[name])
             for name, shape in shapes.items()
         }
         total = next(iter(shapes.values()))[0]
-        index, parts = part
+        index, parts = self.part
         self.rows = range(total * index // parts, total * (index + 1) // parts)
-
-    @property
-    def done(self) -> int:
-        """How many of `rows` are written."""
-        return _rows_done(self._record)
+        self.done = _rows_done(self._record)
 
     def write(self, rows: Mapping[str, np.ndarray]) -> None:
         """Writes the next rows of each array, and notes them as done."""
@@ -87,9 +100,19 @@ class Store:
         for name, values in rows.items():
             self._arrays[name][first : first + count] = values
             self._arrays[name].flush()
+        self.done += count
         unfinished = self._record.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps({"rows": self.done + count}))
+        with unfinished.open("w") as file:
+            json.dump({"rows": self.done}, file)
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(self._record)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.close()
 
     @property
     def _record(self) -> Path:
@@ -140,12 +163,29 @@ def _described(shapes: Mapping[str, Any], dtypes: Mapping[str, Any]) -> dict[str
 
 
 def _rows_done(record: Path) -> int:
-    return json.loads(record.read_text())["rows"] if record.exists() else 0
+    try:
+        return json.loads(record.read_text())["rows"] if record.exists() else 0
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{record}: damaged; remove it to write its part again") from error
+
+
+def _locked(path: Path) -> IO[str]:
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise StoreError(f"{path.parent}: another process is writing there") from error
+    return file
 
 
 def _open_rows(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:
     def make(file: Path) -> None:
         np.lib.format.open_memmap(file, "w+", dtype, shape).flush()
+        if hasattr(os, "posix_fallocate"):
+            # Else a full disk would end the process at some row, without a word.
+            with file.open("r+b") as rows:
+                os.posix_fallocate(rows.fileno(), 0, file.stat().st_size)
 
     if not path.exists():
         _create(path, make)
@@ -154,11 +194,11 @@ def _open_rows(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:
 
 def _create(path: Path, make: Any) -> None:
     """Makes a file under another name and gives it its own, unless another process did already."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    make(unfinished)
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
+        make(unfinished)
         os.link(unfinished, path)
     except FileExistsError:
         pass
     finally:
-        unfinished.unlink()
+        unfinished.unlink(missing_ok=True)

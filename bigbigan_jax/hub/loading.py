@@ -1,6 +1,9 @@
 """Reads a model out of a workdir of training, or out of one exported file."""
 
+import json
+import math
 import os
+import zlib
 from typing import Any, Literal
 
 from absl import logging
@@ -58,19 +61,26 @@ def load(path: str | os.PathLike[str], step: Step = None) -> Model:
         raise LoadError(f"{folder}: no checkpoint of step {step}; there are {_listed(steps)}")
     try:
         return _read(folder / str(step))
-    except (Damaged, CheckpointError) as error:
+    except (Damaged, CheckpointError, _NoStatistics) as error:
         raise LoadError(f"{folder / str(step)}: cannot be read: {error}") from error
+
+
+class _NoStatistics(Exception):
+    """A checkpoint that was saved in haste."""
 
 
 def _newest(folder: epath.Path, steps: list[int]) -> Model:
     for step in reversed(steps):
         try:
             return _read(folder / str(step))
-        except Damaged as damage:
-            logging.warning("%s: damaged, an older one is taken: %s", folder / str(step), damage)
+        except (Damaged, _NoStatistics) as reason:
+            logging.warning("%s: an older one is taken: %s", folder / str(step), reason)
         except CheckpointError as error:
             raise LoadError(f"{folder / str(step)}: cannot be read: {error}") from error
-    raise LoadError(f"{folder}: all checkpoints are damaged: {_listed(steps)}")
+    raise LoadError(
+        f"{folder}: no checkpoint can be used, each is damaged or without statistics: "
+        f"{_listed(steps)}"
+    )
 
 
 def _best(folder: epath.Path, steps: list[int]) -> int:
@@ -90,16 +100,21 @@ def _best(folder: epath.Path, steps: list[int]) -> int:
             f"step: {_listed(steps)}"
         )
     scores = {step: record["metrics"].get(metric) for step, record in records.items()}
-    scores = {step: score for step, score in scores.items() if score is not None}
+    scores = {
+        step: score for step, score in scores.items() if score is not None and math.isfinite(score)
+    }
     if not scores:
         raise LoadError(f"{folder}: no checkpoint there has the metric {metric!r}")
     return choose(scores, key=scores.__getitem__)
 
 
 def _read(folder: epath.Path) -> Model:
-    metadata = read_record(folder)["metadata"]
+    record = read_record(folder)
+    if not any(path.startswith("statistics.") for path, *_ in record["leaves"]):
+        raise _NoStatistics("saved when the run was told to stop, without statistics to use it by")
+    metadata = record["metadata"]
     networks = build_networks(metadata["config"]["model"])
-    items, record = read_items(folder, _targets(networks), partly=True)
+    items, _ = read_items(folder, _targets(networks), partly=True)
     state, statistics = items["state"], dict(items["statistics"])
     variables = {
         network: {"params": weights, **statistics[network]}
@@ -114,6 +129,7 @@ def _read(folder: epath.Path) -> Model:
         "step": int(folder.name),
         "metrics": record["metrics"],
         "versions": metadata["versions"],
+        "weights": zlib.crc32(json.dumps(record["leaves"]).encode()),
         "source": str(folder),
     }
     return Model(networks, variables, statistics.get("features", {}), about)

@@ -28,7 +28,8 @@ class Model:
       variables: on the devices of this host; of G and E the averaged weights, with standing
         statistics.
       feature_moments: {"mean", "var"} of E's features over training images; empty without E.
-      about: {"model", the section of the configuration; "step"; "metrics"; "versions"; "source"}.
+      about: {"model", the section of the configuration; "step"; "metrics"; "versions"; "weights", a
+        number that other weights do not have; "source"}.
     """
 
     networks: Networks
@@ -65,9 +66,7 @@ class Model:
         Raises:
           InputError: the model has no encoder, or the images are not as they must be.
         """
-        if self.networks.encoder is None:
-            raise InputError("this model has no encoder: it was trained with trunk 'none'")
-        x = as_images(images, self.image_size, self.networks.image_channels)
+        x = self._for_encoder(images)
         found = in_batches(self._encode, (self.variables, dict(self.feature_moments)), x)
         noise = jax.random.normal(jax.random.key(seed), found["z_mean"].shape)
         found["z_sample"] = found["z_mean"] + found["z_stdev"] * np.asarray(noise)
@@ -95,7 +94,7 @@ class Model:
         """The scores of D for pairs of images and latents.
 
         Args:
-          x: images [N, H, W, C].
+          x: images [N, H, W, C]; of the size that E sees they are average-pooled, as in training.
           z: [N, z_dim].
 
         Returns:
@@ -104,7 +103,9 @@ class Model:
         Raises:
           InputError: x or z is not as it must be, or their numbers differ.
         """
-        x = as_images(x, self.generated_size, self.networks.image_channels)
+        of_encoder = np.shape(x)[1:3] == (self.image_size, self.image_size)
+        size = self.image_size if of_encoder else self.generated_size
+        x = as_images(x, size, self.networks.image_channels)
         z = as_latents(z, self.z_dim)
         if len(x) != len(z):
             raise InputError(f"there are {len(x)} images and {len(z)} latents; they are pairs")
@@ -112,7 +113,8 @@ class Model:
 
     def reconstruct(self, images: Any) -> np.ndarray:
         """G(z_mean of E(images)): [N, S, S, C]; raises as `encode`."""
-        return self.generate(self.encode(images)["z_mean"])["default"]
+        x = self._for_encoder(images)
+        return in_batches(self._reconstruct, self.variables, x)["default"]
 
     def sample(self, count: int, seed: int = 0, truncation: float | None = None) -> np.ndarray:
         """Images of z drawn from the prior.
@@ -141,7 +143,12 @@ class Model:
                 z = jax.random.uniform(key, shape, minval=-limit, maxval=limit)
             else:
                 z = jax.random.truncated_normal(key, -limit, limit, shape)
-        return self.generate(z)["default"]
+        return in_batches(self._images, self.variables, np.asarray(z))["default"]
+
+    def _for_encoder(self, images: Any) -> np.ndarray:
+        if self.networks.encoder is None:
+            raise InputError("this model has no encoder: it was trained with trunk 'none'")
+        return as_images(images, self.image_size, self.networks.image_channels)
 
     @functools.cached_property
     def _encode(self) -> Callable[..., dict[str, jax.Array]]:
@@ -169,12 +176,23 @@ class Model:
         return generate
 
     @functools.cached_property
+    def _images(self) -> Callable[..., dict[str, jax.Array]]:
+        return jax.jit(lambda variables, z: {"default": self.networks.generate(variables, z)})
+
+    @functools.cached_property
+    def _reconstruct(self) -> Callable[..., dict[str, jax.Array]]:
+        @jax.jit
+        def reconstruct(variables, x):
+            return {"default": self.networks.reconstruct(variables, scale_images(x))}
+
+        return reconstruct
+
+    @functools.cached_property
     def _discriminate(self) -> Callable[..., dict[str, jax.Array]]:
         @jax.jit
         def discriminate(variables, x, z):
-            scores = self.networks.discriminator.apply(
-                variables["discriminator"], scale_images(x), z
-            )
+            x = self.networks.pool_for_discriminator(scale_images(x))
+            scores = self.networks.discriminator.apply(variables["discriminator"], x, z)
             return {f"score_{term}": score for term, score in scores.items()}
 
         return discriminate

@@ -16,7 +16,7 @@ from bigbigan_jax.models.linear import Conv, Stem
 from bigbigan_jax.models.reversible import Streams, reversible_units
 
 CHANNELS = 256  # after the stem, at width 1
-STEM_PART = 256  # features of the stem that are computed at once
+STEM_PARTS = 2  # one for each stream, so that they need not be concatenated
 
 
 class Bottleneck(nn.Module):
@@ -104,9 +104,7 @@ class RevNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         channels = round(CHANNELS * self.width)
-        # At least one for each stream, so that streams need not be cut out of a part.
-        parts = max(2, channels // STEM_PART)
-        stem = Stem(channels, self.imagenet_stem, self.dtype, parts, name="stem")
+        stem = Stem(channels, self.imagenet_stem, self.dtype, STEM_PARTS, name="stem")
         halves = jnp.split(stem(x.astype(self.dtype)), 2, axis=-1)
         streams = tuple(half.astype(jnp.float32) for half in halves)
         for i, size in enumerate(self.stage_sizes):

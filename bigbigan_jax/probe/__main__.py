@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bigbigan_jax.arguments import Parser, add_data, add_model, ended
+from bigbigan_jax.arguments import Parser, add_data, add_model, ended, local_path
 
 PROGRAM = "python -m bigbigan_jax.probe"
 PROTOCOLS = ("table1", "table2", "knn", "few_labels")
@@ -44,8 +44,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add("--validation", default="validation", help="the split to report on")
     add("--steps", type=int, help="of linear probes, in place of the protocol's")
-    add("--cache", type=Path, help="where features are kept; default: WORKDIR/features")
-    add("--json", type=Path, help="file to write the results to")
+    add("--cache", type=local_path, help="where features are kept; default: WORKDIR/features")
+    add("--json", type=local_path, help="file to write the results to")
     flags = parser.parse_args(arguments)
     files = [name for name in flags.features if name.endswith(".npz")]
     unknown = set(flags.features) - set(files) - {"trained", "random_init", "raw"}
@@ -55,6 +55,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         for name in ("workdir", "data"):
             if getattr(flags, name) is None:
                 parser.error(f"--{name} is missing: features other than those of a file need it")
+        if flags.cache is None and (
+            "://" in flags.workdir or flags.workdir.endswith(".safetensors")
+        ):
+            parser.error(f"--cache is missing: features cannot be kept in {flags.workdir}")
     if flags.steps is not None and flags.steps < 1:
         parser.error(f"--steps={flags.steps}: it must be at least 1")
     return flags

@@ -41,7 +41,7 @@ class RawPixels:
     @property
     def about(self) -> dict[str, Any]:
         """Says what the features are."""
-        return {"source": f"raw pixels, {self.image_size} px", "step": None, "model": {}}
+        return {"weights": f"pixels, {self.image_size} px", "step": None, "model": {}}
 
     def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The images as "avepool_feat", [N, H·W·C] in [-1, 1]."""
@@ -75,5 +75,5 @@ def untrained(model: Model, source: Source, seed: int = 0) -> Model:
         return {**evaluated, "discriminator": variables["discriminator"]}, moments
 
     variables, moments = on_local_devices(initial(jax.random.key(seed), jnp.asarray(images)))
-    about = {**model.about, "source": f"untrained, seed {seed}", "step": 0, "metrics": {}}
+    about = {**model.about, "weights": f"untrained, seed {seed}", "step": 0, "metrics": {}}
     return Model(networks, variables, moments, about)

@@ -31,6 +31,8 @@ class Features:
         """
         if self.values.ndim != 2 or 0 in self.values.shape:
             raise ProbeError(f"features have shape {list(self.values.shape)}, not [N, F]")
+        if not np.issubdtype(self.values.dtype, np.number):
+            raise ProbeError(f"features are {self.values.dtype}; they must be numbers")
         if self.labels.shape != self.values.shape[:1]:
             raise ProbeError(
                 f"labels have shape {list(self.labels.shape)}; there are features of "

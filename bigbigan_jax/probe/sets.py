@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from bigbigan_jax.progress import tracked
 
 FEATURES = ("trained", "random_init", "raw")
 _SPLITS = ("train", "train_val", "validation")
+_MOST_CLASSES = 1_000_000
 
 
 def extracted_sets(
@@ -39,6 +42,8 @@ def extracted_sets(
       bigbigan_jax.data.DataError: there is no such set.
       bigbigan_jax.extract.store.StoreError: the cache cannot be used.
     """
+    if model.networks.encoder is None and kind != "raw":
+        raise ProbeError("this model has no encoder: it was trained with trunk 'none'")
     names = ("train_without_val", "train_val", validation)
     sources = [open_source(data, name, data_dir) for name in names]
     for source in sources:
@@ -63,27 +68,31 @@ def sets_of_file(path: Path) -> Sets:
     """
     try:
         arrays = dict(np.load(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ProbeError(f"{path}: not an .npz file of arrays: {error}") from error
-    if "train_val" not in arrays and "train" in arrays and "train_labels" in arrays:
-        held = np.random.default_rng(0).permutation(len(arrays["train"])) % 10 == 0
-        for name in ("", "_labels"):
-            arrays[f"train_val{name}"] = arrays[f"train{name}"][held]
-            arrays[f"train{name}"] = arrays[f"train{name}"][~held]
-    missing = [
-        name + end for name in _SPLITS for end in ("", "_labels") if name + end not in arrays
-    ]
+    names = [name for name in _SPLITS if name != "train_val" or name in arrays]
+    missing = [name + end for name in names for end in ("", "_labels") if name + end not in arrays]
     if missing:
         raise ProbeError(f"{path}: has no array {missing[0]!r}; it has {', '.join(arrays)}")
-    classes = 1 + max(int(arrays[f"{name}_labels"].max(initial=0)) for name in _SPLITS)
-    sets = [Features(arrays[name], arrays[f"{name}_labels"], classes) for name in _SPLITS]
-    check_same_kind(dict(zip(_SPLITS, sets, strict=True)))
-    return Sets(*sets)
+    for name in names:
+        labels = arrays[f"{name}_labels"]
+        if not np.issubdtype(labels.dtype, np.integer) or labels.max(initial=0) >= _MOST_CLASSES:
+            raise ProbeError(f"{path}: {name}_labels must be whole numbers below {_MOST_CLASSES:,}")
+    classes = 1 + max(int(arrays[f"{name}_labels"].max(initial=0)) for name in names)
+    sets = {name: Features(arrays[name], arrays[f"{name}_labels"], classes) for name in names}
+    if "train_val" not in sets:
+        train = sets["train"]
+        held = np.random.default_rng(0).permutation(len(train)) % 10 == 0
+        for name, rows in (("train_val", held), ("train", ~held)):
+            sets[name] = Features(train.values[rows], train.labels[rows], classes)
+    check_same_kind(sets)
+    return Sets(**sets)
 
 
 def _extracted(encoder: Any, kind: str, source: Source, cache: Path) -> Features:
     # Another model or other data are another folder.
-    told = f"{encoder.about['source']} {encoder.about['step']} {source.fingerprint}"
+    of = [encoder.about[name] for name in ("weights", "step", "model")]
+    told = json.dumps([*of, source.fingerprint])
     folder = cache / kind / source.name.replace("/", "_") / source.split
     folder = folder / hashlib.sha256(told.encode()).hexdigest()[:12]
     text = f"{kind}: features of {source.split}"

@@ -27,6 +27,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     flags = parser.parse_args(arguments)
     if flags.count < 1:
         parser.error(f"--count={flags.count}: it must be at least 1")
+    if not 0 <= flags.seed < 2**32:
+        parser.error(f"--seed={flags.seed}: it must be from 0 to {2**32 - 1}")
     if flags.truncation is not None and flags.kind != "samples":
         parser.error(f"--truncation is for samples, not for {flags.kind}")
     return flags

@@ -42,7 +42,8 @@ def filters(model: Model) -> np.ndarray:
     kernels = kernel.transpose(3, 0, 1, 2)
     low = kernels.min(axis=(1, 2, 3), keepdims=True)
     high = kernels.max(axis=(1, 2, 3), keepdims=True)
-    return sheets.grid(np.round((kernels - low) / (high - low) * 255).astype(np.uint8))
+    kernels = (kernels - low) / np.maximum(high - low, np.finfo(np.float32).tiny)
+    return sheets.grid(np.round(kernels * 255).astype(np.uint8))
 
 
 def _way(start: np.ndarray, end: np.ndarray, steps: np.ndarray, straight: bool) -> np.ndarray:

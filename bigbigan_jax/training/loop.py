@@ -72,7 +72,9 @@ def train(run: Run) -> Outcome:
                     metrics |= programs.monitor(state, batch, key)
                 reporter.step_done(step, metrics)
                 if save:
-                    overdue = not _save(run, checkpoints, step, state, batch, reporter.flush())
+                    # Little time is left when told to stop: statistics may take compiling.
+                    of = None if stop else batch
+                    overdue = not _save(run, checkpoints, step, state, reporter.flush(), of)
                 if step == config.steps or step % config.log.sheets_every == 0:
                     reporter.write_sheets(step, state, batch)
                 if stop:
@@ -121,14 +123,19 @@ def _save(
     checkpoints: Checkpoints,
     step: int,
     state: Any,
-    batch: dict[str, jax.Array],
     metrics: dict[str, float],
+    batch: dict[str, jax.Array] | None,
 ) -> bool:
-    """Saves unless the step was not finite: what made it so may be in the state already."""
+    """Saves unless the step was not finite: what made it so may be in the state already.
+
+    With the statistics of the model over a batch, for who loads it, if there is one.
+    """
     if metrics["skipped_in_a_row"]:
         logging.warning("step %d was not finite: no checkpoint of it is saved", step)
         return False
-    key = stream(run.key(), "checkpoint", step)
-    statistics = run.programs.evaluation_statistics(state, batch["image"], key)
+    statistics = None
+    if batch is not None:
+        key = stream(run.key(), "checkpoint", step)
+        statistics = run.programs.evaluation_statistics(state, batch["image"], key)
     checkpoints.save(step, state, run.metadata, metrics, statistics)
     return True

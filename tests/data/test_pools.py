@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_a_killed_process_is_noticed():
     assert not multiprocessing.active_children()
 
 
-_INTERRUPTED = """
+_UNCLOSED = """
 import multiprocessing
 from bigbigan_jax.data import AUGMENTATIONS, open_source, training_batches
 
@@ -84,24 +85,38 @@ if __name__ == "__main__":
     )
     next(batches)
     print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+"""
+_INTERRUPTED = f"""{_UNCLOSED}
     for _ in batches:
         pass
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_ctrl_c_leaves_no_processes(tmp_path):
-    script = tmp_path / "interrupted.py"
-    script.write_text(_INTERRUPTED)
+def _start(script: Path, text: str) -> subprocess.Popen:
+    script.write_text(text)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    with subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, script],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
         text=True,
         start_new_session=True,
-    ) as process:
+    )
+
+
+def test_a_program_ends_that_closes_nothing(tmp_path):
+    with _start(tmp_path / "unclosed.py", _UNCLOSED) as process:
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_leaves_no_processes(tmp_path):
+    with _start(tmp_path / "interrupted.py", _INTERRUPTED) as process:
         workers = [int(pid) for pid in process.stdout.readline().split()]
         os.killpg(process.pid, signal.SIGINT)  # the whole group, as a terminal does
         _, errors = process.communicate(timeout=60)

@@ -6,7 +6,7 @@ import pytest
 from bigbigan_jax.data import open_source
 from bigbigan_jax.extract.__main__ import main
 from bigbigan_jax.extract.extraction import Rows, extract
-from bigbigan_jax.extract.store import StoreError, read_about, read_arrays
+from bigbigan_jax.extract.store import Store, StoreError, read_about, read_arrays
 
 
 class Encoder:
@@ -16,7 +16,7 @@ class Encoder:
         image_channels = 1
 
     image_size = 8
-    about = {"source": "runs/x", "step": 3, "model": {}}
+    about = {"weights": 1, "step": 3, "model": {}}
 
     def __init__(self, fails_after: int = 10**9):
         self.left = fails_after
@@ -84,6 +84,19 @@ def test_features_of_something_else_are_not_overwritten(source, tmp_path):
         extract(Encoder(), source, tmp_path)
     with pytest.raises(StoreError, match="no features in there"):
         read_about(tmp_path)
+
+
+def test_two_do_not_write_one_part(source, tmp_path):
+    about, shapes = {}, {"z_mean": (8, 1)}
+    with Store(tmp_path, about, shapes, {"z_mean": np.float32}) as store:
+        with pytest.raises(StoreError, match="another process is writing there"):
+            Store(tmp_path, about, shapes, {"z_mean": np.float32})
+        store.write({"z_mean": np.ones((3, 1))})
+    with Store(tmp_path, about, shapes, {"z_mean": np.float32}) as store:
+        assert store.done == 3
+    (tmp_path / "done_0_of_1.json").write_text("")
+    with pytest.raises(StoreError, match="done_0_of_1.json: damaged; remove it"):
+        Store(tmp_path, about, shapes, {"z_mean": np.float32})
 
 
 def test_rows_of_a_source_are_a_source(source):

@@ -9,7 +9,7 @@ from damaged_checkpoints import remove_manifest
 from small_runs import logged
 
 import bigbigan_jax
-from bigbigan_jax.hub import LoadError, export
+from bigbigan_jax.hub import LoadError, export, loading
 
 # Orbax closes its event loop on the first failed read while others are still under way.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -41,6 +41,33 @@ def test_an_older_one_is_taken_for_one_that_is_damaged(copy):
     with pytest.raises(LoadError, match="checkpoints/3: cannot be read"):
         bigbigan_jax.load(copy, 3)
     assert (copy / "checkpoints" / "3").exists()  # a reader moves nothing
+
+
+def test_one_saved_in_haste_has_no_statistics(copy, monkeypatch):
+    whole = loading.read_record
+
+    def without(folder):
+        record = whole(folder)
+        if folder.name == "3":
+            record["leaves"] = [leaf for leaf in record["leaves"] if leaf[0].startswith("state.")]
+        return record
+
+    monkeypatch.setattr(loading, "read_record", without)
+    assert bigbigan_jax.load(copy).about["step"] == 2
+    with pytest.raises(LoadError, match="told to stop, without statistics"):
+        bigbigan_jax.load(copy, 3)
+
+
+def test_a_score_that_is_not_a_number_is_not_the_best(copy, monkeypatch):
+    whole = loading.read_record
+
+    def with_nan(folder):
+        record = whole(folder)
+        record["metrics"]["reconstruction/x"] = {"1": float("nan"), "2": 0.5, "3": 0.4}[folder.name]
+        return record
+
+    monkeypatch.setattr(loading, "read_record", with_nan)
+    assert bigbigan_jax.load(copy, "best").about["step"] == 3
 
 
 def test_what_cannot_be_loaded(workdir, plain_workdir, tmp_path):
