@@ -167,8 +167,12 @@ class Processes:
 
     def close(self) -> None:
         """See `Pool`."""
+        # More than once where nobody closed it before the interpreter's end.
+        connections, self._connections = self._connections, []
+        if not connections:
+            return
         atexit.unregister(self.close)
-        for connection in self._connections:
+        for connection in connections:
             connection.close()
         for process in self._processes:
             process.join(_PATIENCE)
