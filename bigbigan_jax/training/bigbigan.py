@@ -133,6 +133,7 @@ class BigBiGAN:
     def evaluation_statistics(
         self, state: TrainState, images: jax.Array, key: jax.Array
     ) -> dict[str, Any]:
+        key = stream(key, "statistics", state.step)
         variables = self.evaluation_variables(state, images, key)
         statistics = {
             net: {name: value for name, value in collections.items() if name != "params"}

@@ -53,7 +53,10 @@ class Family(Protocol):
         """The averaged weights, with statistics re-estimated over images [N, B, H, W, C], uint8."""
 
     def evaluation_statistics(self, state: PyTree, images: jax.Array, key: jax.Array) -> PyTree:
-        """What `evaluation_variables` has besides weights, and what loading a model needs more."""
+        """What `evaluation_variables` has besides weights, and what loading a model needs more.
+
+        `key` is the key of the run, the same at every step.
+        """
 
     def sample(self, variables: PyTree, key: jax.Array, count: int) -> jax.Array:
         """Generated images [count, h, w, C], uint8."""

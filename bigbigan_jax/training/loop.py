@@ -15,7 +15,6 @@ from bigbigan_jax.data import AUGMENTATIONS, training_batches
 from bigbigan_jax.mesh import shard_batches
 from bigbigan_jax.training.preemption import Preemption
 from bigbigan_jax.training.programs import abstract_state, compile_update
-from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.reporter import Reporter
 from bigbigan_jax.training.run import Run
 
@@ -72,9 +71,11 @@ def train(run: Run) -> Outcome:
                     metrics |= programs.monitor(state, batch, key)
                 reporter.step_done(step, metrics)
                 if save:
-                    # Little time is left when told to stop: statistics may take compiling.
-                    of = None if stop else batch
-                    overdue = not _save(run, checkpoints, step, state, reporter.flush(), of)
+                    # For who loads the model. When told to stop there is no time to compile that.
+                    statistics = None
+                    if not stop:
+                        statistics = programs.evaluation_statistics(state, batch["image"], key)
+                    overdue = not _save(run, checkpoints, step, state, reporter.flush(), statistics)
                 if step == config.steps or step % config.log.sheets_every == 0:
                     reporter.write_sheets(step, state, batch)
                 if stop:
@@ -124,18 +125,11 @@ def _save(
     step: int,
     state: Any,
     metrics: dict[str, float],
-    batch: dict[str, jax.Array] | None,
+    statistics: Any,
 ) -> bool:
-    """Saves unless the step was not finite: what made it so may be in the state already.
-
-    With the statistics of the model over a batch, for who loads it, if there is one.
-    """
+    """Saves unless the step was not finite: what made it so may be in the state already."""
     if metrics["skipped_in_a_row"]:
         logging.warning("step %d was not finite: no checkpoint of it is saved", step)
         return False
-    statistics = None
-    if batch is not None:
-        key = stream(run.key(), "checkpoint", step)
-        statistics = run.programs.evaluation_statistics(state, batch["image"], key)
     checkpoints.save(step, state, run.metadata, metrics, statistics)
     return True
