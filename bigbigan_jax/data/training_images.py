@@ -74,8 +74,8 @@ class TrainingImages:
         Raises:
           DataError: if 8 records in a row are damaged.
         """
-        # What the interpreter does comes first, for all: between two images it takes twice as
-        # long, because decoding one pushes everything else out of the processor's cache.
+        # What the interpreter does comes first, for all: between two images it takes longer,
+        # because decoding one pushes everything else out of the processor's cache.
         drawn = [self._draw(number, int(self._order[number])) for number in numbers]
         return [self._decode(element, image) for element, image in zip(drawn, out, strict=True)]
 

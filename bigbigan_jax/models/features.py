@@ -1,4 +1,4 @@
-"""Features of E for probes (arXiv 1907.02544, section 4.1 and appendix B)."""
+"""Features of E for probes (arXiv 1907.02544)."""
 
 import jax
 import jax.numpy as jnp
