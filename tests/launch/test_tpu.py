@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from tpu_lines import INSTALL_AND_START, MAIN_FLAGS, RUN, SLICE, START, created
@@ -393,13 +392,3 @@ def test_help_needs_nothing_else(stage):
         code, out, err = stage.tpu(*arguments)
         assert (code, err) == (0, "")
         assert "launch/tpu.sh start --name=NAME" in out
-
-
-def test_shellcheck_has_nothing_to_say():
-    if not (shellcheck := shutil.which("shellcheck")):
-        pytest.skip("shellcheck is not installed")
-    folder = Path(__file__).resolve().parents[2] / "launch"
-    scripts = sorted(str(path) for path in folder.glob("*.sh"))
-    result = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
-    assert result.stdout == ""
-    assert result.returncode == 0
