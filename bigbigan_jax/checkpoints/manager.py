@@ -238,8 +238,8 @@ def absolute(workdir: str | os.PathLike[str]) -> epath.Path:
 
 
 def _read_state(folder: epath.Path, target: Any) -> tuple[Any, dict[str, Any]]:
-    items, record = read_items(folder, {"state": target})
-    return items["state"], record["metadata"]
+    record = read_record(folder)
+    return read_items(folder, record, {"state": target})["state"], record["metadata"]
 
 
 @contextlib.contextmanager

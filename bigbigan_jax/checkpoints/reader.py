@@ -73,25 +73,25 @@ def read_record(folder: epath.Path) -> dict[str, Any]:
 
 
 def read_items(
-    folder: epath.Path, targets: dict[str, Any], *, partly: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    folder: epath.Path, record: dict[str, Any], targets: dict[str, Any], *, partly: bool = False
+) -> dict[str, Any]:
     """Reads items of a checkpoint.
 
     Args:
       folder: of the checkpoint.
+      record: of `read_record`.
       targets: by item, a pytree of jax.ShapeDtypeStructs or arrays: the shapes and dtypes that must
         be there, and the shardings to restore to (the default device where there is none).
       partly: whether the items may hold leaves that the targets have not.
 
     Returns:
-      The items, like `targets`, and the record: {"metadata", "metrics", "leaves"}.
+      The items, like `targets`.
 
     Raises:
       CheckpointError: the leaves differ from those of `targets`, or reading failed for a reason
         that is not the files'.
       Damaged: the files are not what was saved.
     """
-    record = read_record(folder)
     targets = _abstract(folder, targets)
     saved = [row for row in record["leaves"] if row[0].split(".")[0] in targets]
     _check_leaves(folder, saved, targets, partly)
@@ -100,7 +100,7 @@ def read_items(
     for path, _, _, checksum in leaf_table(items, checksums(items)):
         if checksum != checksum_of[path]:
             raise Damaged("checksum", f"the checksum of {path} differs from the one saved")
-    return items, record
+    return items
 
 
 def _read_item(folder: epath.Path, name: str, target: Any) -> Any:

@@ -26,6 +26,7 @@ from bigbigan_jax.hub.variables import (
     on_local_devices,
 )
 from bigbigan_jax.models.bigbigan import Networks, build_networks
+from bigbigan_jax.models.standing_statistics import without_weights
 
 Step = int | Literal["best"] | None
 
@@ -114,7 +115,7 @@ def _read(folder: epath.Path) -> Model:
         raise _NoStatistics("saved when the run was told to stop, without statistics to use it by")
     metadata = record["metadata"]
     networks = build_networks(metadata["config"]["model"])
-    items, _ = read_items(folder, _targets(networks), partly=True)
+    items = read_items(folder, record, _targets(networks), partly=True)
     state, statistics = items["state"], dict(items["statistics"])
     variables = {
         network: {"params": weights, **statistics[network]}
@@ -139,10 +140,7 @@ def _targets(networks: Networks) -> dict[str, Any]:
     """What of a checkpoint makes a model."""
     variables = abstract_variables(networks)
     discriminator = variables.pop("discriminator")
-    statistics = {
-        network: {name: value for name, value in collections.items() if name != "params"}
-        for network, collections in variables.items()
-    }
+    statistics = without_weights(variables)
     if moments := abstract_feature_moments(networks):
         statistics["features"] = moments
     state = {

@@ -56,6 +56,14 @@ def standing_statistics(
     return result
 
 
+def without_weights(variables: Variables) -> dict[str, dict[str, Any]]:
+    """The statistics alone: what a checkpoint keeps beside the averaged weights."""
+    return {
+        network: {name: value for name, value in collections.items() if name != "params"}
+        for network, collections in variables.items()
+    }
+
+
 def feature_moments(
     networks: Networks, variables: Variables, images: jax.Array
 ) -> dict[str, jax.Array]:

@@ -9,7 +9,11 @@ import jax.numpy as jnp
 
 from bigbigan_jax.models.bigbigan import Networks, Variables, build_networks
 from bigbigan_jax.models.images import scale_images, to_bytes
-from bigbigan_jax.models.standing_statistics import feature_moments, standing_statistics
+from bigbigan_jax.models.standing_statistics import (
+    feature_moments,
+    standing_statistics,
+    without_weights,
+)
 from bigbigan_jax.training.optimizers import adam_without_momentum
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.state import TrainState
@@ -133,12 +137,10 @@ class BigBiGAN:
     def evaluation_statistics(
         self, state: TrainState, images: jax.Array, key: jax.Array
     ) -> dict[str, Any]:
+        """Standing statistics without the weights, and the moments of E's features."""
         key = stream(key, "statistics", state.step)
         variables = self.evaluation_variables(state, images, key)
-        statistics = {
-            net: {name: value for name, value in collections.items() if name != "params"}
-            for net, collections in variables.items()
-        }
+        statistics = without_weights(variables)
         if self.has_encoder:
             parts = scale_images(self._parts(images))
             statistics["features"] = feature_moments(self.networks, variables, parts)
