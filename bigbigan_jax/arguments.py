@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from bigbigan_jax.data import DataError
 from bigbigan_jax.errors import UserError
 
 
@@ -47,32 +48,40 @@ def local_path(text: str) -> Path:
     return Path(text).expanduser()
 
 
-def new_png(text: str) -> Path:
-    """The type of a flag that names a PNG file to be written, which is not there yet."""
-    path = local_path(text)
-    if path.suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in .png")
-    if path.exists():
-        raise argparse.ArgumentTypeError(f"{text} exists already; choose another name")
-    return path
+def new_file(suffix: str) -> Callable[[str], Path]:
+    """The type of a flag that names a file to be written, which is not there yet."""
+
+    def check(text: str) -> Path:
+        path = local_path(text)
+        if path.suffix.lower() != suffix:
+            raise argparse.ArgumentTypeError(f"{text!r} does not end in {suffix}")
+        if path.exists():
+            raise argparse.ArgumentTypeError(f"{text} exists already; choose another name")
+        return path
+
+    return check
 
 
-def ended(run: Callable[[argparse.Namespace], None], flags: argparse.Namespace) -> int:
+def ended(
+    run: Callable[[argparse.Namespace], None], flags: argparse.Namespace, stopped: str = "stopped"
+) -> int:
     """Runs a command; an error that is the user's to mend becomes one line on stderr.
+
+    Args:
+      run: the command.
+      flags: its flags.
+      stopped: what to say when it is stopped by Ctrl-C.
 
     Returns:
       The exit code: 0 done, 1 such an error, 130 stopped by Ctrl-C.
     """
-    # Imported here, as --help and mistakes must not wait for TensorFlow Datasets.
-    from bigbigan_jax.data import DataError
-
     try:
         run(flags)
     except (DataError, UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print(stopped, file=sys.stderr)
         return 130
     return 0
 

@@ -23,6 +23,7 @@ def tracked(
     text: str,
     stream: TextIO | None = None,
     every: float = LINE_EVERY,
+    unit: str = "images",
 ) -> Iterator[T]:
     """Yields the items and shows how many there were.
 
@@ -32,10 +33,11 @@ def tracked(
       text: what goes on.
       stream: stderr by default.
       every: seconds between two lines where the stream is not a terminal.
+      unit: what the items are.
     """
     stream = sys.stderr if stream is None else stream
     if stream.isatty():
-        yield from tqdm(items, text, total, leave=False, file=stream, unit=" images")
+        yield from tqdm(items, text, total, leave=False, file=stream, unit=f" {unit}")
         return
     began = last = time.monotonic()
     for done, item in enumerate(items, 1):

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from bigbigan_jax.arguments import Parser, add_data, add_model, ended, local_path
+from bigbigan_jax.data import open_source
 from bigbigan_jax.extract.extraction import NAMES, extract
+from bigbigan_jax.hub import load
+from bigbigan_jax.progress import tracked
 
 PROGRAM = "python -m bigbigan_jax.extract"
 _DESCRIPTION = """\
@@ -41,14 +44,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    return ended(_run, parse(arguments))
+    return ended(_run, parse(arguments), "stopped; the same line goes on")
 
 
 def _run(flags: argparse.Namespace) -> None:
-    from bigbigan_jax.data import open_source
-    from bigbigan_jax.hub import load
-    from bigbigan_jax.progress import tracked
-
     source = open_source(flags.data, flags.split, flags.data_dir)
     extract(
         load(flags.workdir, flags.step),

@@ -21,7 +21,7 @@ class Rows:
     """Some records of a source, in their order: a `Source` itself."""
 
     source: Source
-    rows: range
+    rows: Sequence[int]
 
     def __len__(self) -> int:
         """Returns how many they are."""

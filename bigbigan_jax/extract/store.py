@@ -73,8 +73,10 @@ class Store:
         self, about: dict[str, Any], shapes: Mapping[str, Any], dtypes: Mapping[str, Any]
     ) -> None:
         folder = self.folder
+        # In this order: another process may be making both, the arrays last.
+        arrays = any(folder.glob("*.npy"))
         if not (folder / _ABOUT).exists():
-            if any(folder.glob("*.npy")) and not (folder / _ABOUT).exists():
+            if arrays:
                 raise StoreError(f"{folder}: there are .npy files in there; choose another folder")
             _create(folder / _ABOUT, lambda file: file.write_text(json.dumps(about, indent=1)))
         there = read_about(folder)

@@ -4,25 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from bigbigan_jax.arguments import ended
 from bigbigan_jax.prepare.command import MNIST, parse
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    flags = parse(arguments)
-    # TensorFlow Datasets is slow to import; --help and mistakes must not pay for it.
-    from bigbigan_jax.data import DataError
-    from bigbigan_jax.prepare.errors import PrepareError
-
-    try:
-        _run(flags)
-    except (PrepareError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; what was finished is kept", file=sys.stderr)
-        return 130
-    return 0
+    return ended(_run, parse(arguments), "stopped; what was finished is kept")
 
 
 def _run(flags: argparse.Namespace) -> None:

@@ -1,7 +1,9 @@
 """What goes wrong while data is prepared."""
 
+from bigbigan_jax.errors import UserError
 
-class PrepareError(ValueError):
+
+class PrepareError(UserError, ValueError):
     """Data cannot be prepared.
 
     The message is one line that names the file, folder, flag or field and what would be right.

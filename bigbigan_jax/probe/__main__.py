@@ -2,14 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bigbigan_jax.arguments import Parser, add_data, add_model, ended, local_path
+from bigbigan_jax.arguments import Parser, add_data, add_model, ended, local_path, new_file
+from bigbigan_jax.hub import load
+from bigbigan_jax.probe.protocols import PROTOCOLS
+from bigbigan_jax.probe.report import as_table, write_json
+from bigbigan_jax.probe.sets import FEATURES, extracted_sets, sets_of_file
+from bigbigan_jax.progress import tracked
 
 PROGRAM = "python -m bigbigan_jax.probe"
-PROTOCOLS = ("table1", "table2", "knn", "few_labels")
 _DESCRIPTION = """\
 Tells how much of the labels is in features that were learned without them, by the protocols of the
 BigBiGAN paper. Classifiers are trained on train_without_val and chosen by train_val, 10,000 images
@@ -45,12 +49,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--validation", default="validation", help="the split to report on")
     add("--steps", type=int, help="of linear probes, in place of the protocol's")
     add("--cache", type=local_path, help="where features are kept; default: WORKDIR/features")
-    add("--json", type=local_path, help="file to write the results to")
+    add("--json", type=new_file(".json"), help="file to write the results to")
     flags = parser.parse_args(arguments)
     files = [name for name in flags.features if name.endswith(".npz")]
-    unknown = set(flags.features) - set(files) - {"trained", "random_init", "raw"}
+    unknown = set(flags.features) - set(files) - set(FEATURES)
     if unknown:
-        parser.error(f"--features {unknown.pop()}: none of trained, random_init, raw, FILE.npz")
+        parser.error(f"--features {unknown.pop()}: none of {', '.join(FEATURES)}, FILE.npz")
     if len(files) < len(flags.features):
         for name in ("workdir", "data"):
             if getattr(flags, name) is None:
@@ -66,17 +70,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    return ended(_run, parse(arguments))
+    return ended(_run, parse(arguments), "stopped; the same line goes on")
 
 
 def _run(flags: argparse.Namespace) -> None:
-    from bigbigan_jax.probe.protocols import PROTOCOLS as RUN
-    from bigbigan_jax.probe.report import as_table, write_json
 
     rows = []
     for name, sets in _sets(flags):
         for protocol in flags.protocol:
-            for row in RUN[protocol](sets, _shown, flags.steps):
+            for row in PROTOCOLS[protocol](sets, _shown, flags.steps):
                 rows.append({"of": name, **row})
     print(as_table(rows))
     if flags.json:
@@ -86,8 +88,6 @@ def _run(flags: argparse.Namespace) -> None:
 
 def _sets(flags: argparse.Namespace) -> Iterator[tuple[str, Any]]:
     """The features to probe, by name, one after the other."""
-    from bigbigan_jax.hub import load
-    from bigbigan_jax.probe.sets import extracted_sets, sets_of_file
 
     model = None
     for name in flags.features:
@@ -99,10 +99,8 @@ def _sets(flags: argparse.Namespace) -> Iterator[tuple[str, Any]]:
         yield name, extracted_sets(model, name, flags.data, flags.data_dir, flags.validation, cache)
 
 
-def _shown(items: Iterable[Any], total: int, text: str) -> Iterator[Any]:
-    from bigbigan_jax.progress import tracked
-
-    return tracked(items, total, text) if total else iter(items)
+def _shown(numbers: Sequence[int], text: str, unit: str) -> Iterator[int]:
+    return tracked(numbers, len(numbers), text, unit=unit)
 
 
 if __name__ == "__main__":

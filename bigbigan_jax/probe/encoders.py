@@ -1,5 +1,6 @@
 """What features are taken from: a trained encoder, and what it has to be better than."""
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -7,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bigbigan_jax.data import Source, center_crop
-from bigbigan_jax.data.decode import as_pixels
+from bigbigan_jax.data import Source, evaluation_batches
+from bigbigan_jax.extract.extraction import Rows
 from bigbigan_jax.hub import Model
 from bigbigan_jax.hub.variables import on_local_devices
 from bigbigan_jax.models.images import scale_images
@@ -55,15 +56,14 @@ def untrained(model: Model, source: Source, seed: int = 0) -> Model:
     count = min(_BATCHES * _BATCH_SIZE, len(source))
     batch_size = min(_BATCH_SIZE, count)
     rows = np.random.default_rng(seed).permutation(len(source))[: count // batch_size * batch_size]
-    images = np.stack(
-        [
-            center_crop(
-                as_pixels(source[int(row)]["image"], networks.image_channels), model.image_size
-            )
-            for row in np.sort(rows)
-        ]
+    batches = evaluation_batches(
+        Rows(source, np.sort(rows).tolist()),
+        image_size=model.image_size,
+        channels=networks.image_channels,
+        batch_size=batch_size,
     )
-    images = images.reshape(-1, batch_size, *images.shape[1:])
+    with contextlib.closing(batches):
+        images = np.stack([batch["image"] for batch in batches])
 
     @jax.jit
     def initial(key: jax.Array, images: jax.Array) -> tuple[Any, Any]:

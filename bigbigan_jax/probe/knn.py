@@ -1,11 +1,11 @@
 """The nearest-neighbour probe: labels by the majority of the nearest training images.
 
-In the paper (arXiv 1907.02544, appendix) with distances l1 and l2 between features that were
+In the paper (arXiv 1907.02544) with distances l1 and l2 between features that were
 normalised before. That they are normalised to unit Euclidean length is a decision.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
 
 import jax
@@ -17,7 +17,7 @@ from bigbigan_jax.probe.features import Features, check_same_kind
 
 Metric = Literal["l1", "l2", "cosine"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
-TABLE_KS = (1, 5, 25, 50, 100)
+KS = (1, 5, 25, 50, 100)
 _QUERIES, _DATABASE = 1024, 8192  # rows compared at a time
 
 
@@ -27,7 +27,7 @@ def nearest(
     k: int,
     metric: Metric = "l2",
     normalize: bool = True,
-    progress: Callable[[Iterator[int]], Iterator[int]] = iter,
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> np.ndarray:
     """The nearest images of a database; the matrix of all distances is never there at once.
 
@@ -53,7 +53,7 @@ def nearest(
     rows = min(_DATABASE, len(database))
     merge = functools.partial(_merge, metric, normalize or metric == "cosine")
     found = []
-    for start in progress(iter(range(0, len(queries), _QUERIES))):
+    for start in progress(range(0, len(queries), _QUERIES)):
         part = queries.rows(slice(start, start + _QUERIES))
         query = np.pad(part, [(0, min(_QUERIES, len(queries)) - len(part)), (0, 0)])
         best = (jnp.full((len(query), k), jnp.inf), jnp.zeros((len(query), k), jnp.int32))

@@ -1,4 +1,4 @@
-"""The linear probe: a classifier on frozen features (arXiv 1907.02544, section 4.1, appendix B).
+"""The linear probe: a classifier on frozen features (arXiv 1907.02544).
 
 Weights from zero, softmax cross-entropy, Adam at a constant rate, an average of the weights that
 is what is evaluated. Several rates are trained side by side by one program, on the same batches.
@@ -6,7 +6,7 @@ is what is evaluated. Several rates are trained side by side by one program, on 
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -100,7 +100,7 @@ def train_linear(
     judge: Features,
     protocol: LinearProtocol,
     transform: Transform = plain,
-    progress: Callable[[Iterator[int]], Iterator[int]] = iter,
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> LinearProbe:
     """Trains classifiers at all rates and takes the best.
 
@@ -124,7 +124,7 @@ def train_linear(
     update = jax.jit(functools.partial(_update, protocol, transform, rates), donate_argnums=0)
     best: LinearProbe | None = None
     batches = _batches(train, protocol.batch_size, protocol.seed)
-    for step in progress(iter(range(1, protocol.steps + 1))):
+    for step in progress(range(1, protocol.steps + 1)):
         state = update(state, *next(batches))
         due = protocol.judge_every and step % protocol.judge_every == 0
         if due or step == protocol.steps:

@@ -1,18 +1,18 @@
-"""The probes of the paper (arXiv 1907.02544, section 4.1 and appendices).
+"""The probes of the paper (arXiv 1907.02544).
 
 Each takes features of three sets: what to train on; train-val, images held out of it, to choose
 by; and the validation set, which is looked at once.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.features import Features
-from bigbigan_jax.probe.knn import METRICS, TABLE_KS, knn_accuracy, nearest
+from bigbigan_jax.probe.knn import KS, METRICS, knn_accuracy, nearest
 from bigbigan_jax.probe.linear import (
     TABLE_1,
     TABLE_2,
@@ -24,8 +24,8 @@ from bigbigan_jax.probe.linear import (
 
 SHARES = (0.01, 0.1)  # of the labels, in few_labels
 Row = dict[str, Any]
-# (items, how many they are, what goes on) -> the items, shown as they come
-Progress = Callable[[Iterable[Any], int, str], Iterator[Any]]
+# (numbers, what goes on, what they count) -> the numbers, shown as they come
+Progress = Callable[[Sequence[int], str, str], Iterable[int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def knn(
     sets: Sets,
     progress: Progress,
     steps: int | None = None,
-    ks: Sequence[int] = TABLE_KS,
+    ks: Sequence[int] = KS,
 ) -> list[Row]:
     """Nearest neighbours by each metric and k, on AvePool."""
     ks = [k for k in ks if k <= len(sets.train)]
@@ -79,7 +79,7 @@ def knn(
             sets.train,
             max(ks),
             metric,
-            progress=lambda parts, metric=metric: progress(parts, 0, f"neighbours, {metric}"),
+            progress=lambda parts, metric=metric: progress(parts, metric, "parts"),
         )
         for k, top1 in knn_accuracy(found, sets.train, sets.validation, ks).items():
             rows.append({"probe": f"{k}-NN, {metric}", "features": "AvePool", "top-1": top1})
@@ -121,7 +121,7 @@ def _linear(sets: Sets, protocol: LinearProtocol, crelu: bool, progress: Progres
         sets.train_val,
         protocol,
         transform,
-        lambda steps: progress(steps, protocol.steps, "linear probe"),
+        lambda steps: progress(steps, "linear probe", "steps"),
     )
 
 

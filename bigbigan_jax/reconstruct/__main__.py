@@ -4,7 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bigbigan_jax.arguments import Parser, add_data, add_model, ended, new_png
+from bigbigan_jax import sheets
+from bigbigan_jax.arguments import Parser, add_data, add_model, ended, new_file
+from bigbigan_jax.data import open_source
+from bigbigan_jax.hub import load
+from bigbigan_jax.reconstruct import pictures
 
 PROGRAM = "python -m bigbigan_jax.reconstruct"
 KINDS = ("reconstructions", "neighbours")
@@ -21,7 +25,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_model(parser)
     add_data(parser)
     add("--split", required=True, help="whose first images to take, such as validation")
-    add("--out", required=True, type=new_png, help="PNG file to write")
+    add("--out", required=True, type=new_file(".png"), help="PNG file to write")
     add("--kind", choices=KINDS, default=KINDS[0])
     add("--count", type=int, default=32, help="of images")
     add("--among", default="train", help="split to look for neighbours in")
@@ -39,11 +43,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(flags: argparse.Namespace) -> None:
-    from bigbigan_jax import sheets
-    from bigbigan_jax.data import open_source
-    from bigbigan_jax.hub import load
-    from bigbigan_jax.reconstruct import pictures
-
     source = open_source(flags.data, flags.split, flags.data_dir)
     model = load(flags.workdir, flags.step)
     images = pictures.first_images(model, source, flags.count)

@@ -7,9 +7,9 @@ import numpy as np
 from bigbigan_jax import sheets
 from bigbigan_jax.data import Source, evaluation_batches
 from bigbigan_jax.hub import Model
+from bigbigan_jax.models.images import to_bytes
 from bigbigan_jax.probe.features import Features
 from bigbigan_jax.probe.knn import nearest
-from bigbigan_jax.sample.pictures import to_bytes
 
 _BATCH = 64
 
@@ -31,7 +31,7 @@ def first_images(model: Model, source: Source, count: int) -> np.ndarray:
 
 def reconstructions(model: Model, images: np.ndarray) -> np.ndarray:
     """A sheet [h, w, 3] of rows of images, each row above the row of their reconstructions."""
-    return sheets.pairs(images, to_bytes(model.reconstruct(images)))
+    return sheets.pairs(images, np.asarray(to_bytes(model.reconstruct(images))))
 
 
 def neighbours(model: Model, images: np.ndarray, database: np.ndarray) -> np.ndarray:

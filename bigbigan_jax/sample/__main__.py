@@ -4,7 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bigbigan_jax.arguments import Parser, add_model, ended, new_png
+from bigbigan_jax import sheets
+from bigbigan_jax.arguments import Parser, add_model, ended, new_file
+from bigbigan_jax.hub import load
+from bigbigan_jax.sample import pictures
 
 PROGRAM = "python -m bigbigan_jax.sample"
 KINDS = ("samples", "interpolations", "filters")
@@ -19,7 +22,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION)
     add = parser.add_argument
     add_model(parser)
-    add("--out", required=True, type=new_png, help="PNG file to write")
+    add("--out", required=True, type=new_file(".png"), help="PNG file to write")
     add("--kind", choices=KINDS, default=KINDS[0])
     add("--count", type=int, default=64, help="of samples, or of rows of interpolations")
     add("--seed", type=int, default=0)
@@ -40,10 +43,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(flags: argparse.Namespace) -> None:
-    from bigbigan_jax import sheets
-    from bigbigan_jax.hub import load
-    from bigbigan_jax.sample import pictures
-
     model = load(flags.workdir, flags.step)
     if flags.kind == "samples":
         sheet = pictures.samples(model, flags.count, flags.seed, flags.truncation)

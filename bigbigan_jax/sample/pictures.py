@@ -5,16 +5,12 @@ import numpy as np
 
 from bigbigan_jax import sheets
 from bigbigan_jax.hub import InputError, Model
-
-
-def to_bytes(images: np.ndarray) -> np.ndarray:
-    """Images in [-1, 1] as uint8."""
-    return np.clip(np.round((images + 1) * 127.5), 0, 255).astype(np.uint8)
+from bigbigan_jax.models.images import to_bytes
 
 
 def samples(model: Model, count: int, seed: int, truncation: float | None) -> np.ndarray:
     """A sheet [h, w, 3] of G(z), z drawn from the prior."""
-    return sheets.grid(to_bytes(model.sample(count, seed, truncation)))
+    return sheets.grid(np.asarray(to_bytes(model.sample(count, seed, truncation))))
 
 
 def interpolations(model: Model, count: int, seed: int) -> np.ndarray:
@@ -27,7 +23,8 @@ def interpolations(model: Model, count: int, seed: int) -> np.ndarray:
     straight = model.networks.prior == "uniform"
     steps = np.linspace(0, 1, sheets.COLUMNS)
     ways = [_way(*ends[2 * row : 2 * row + 2], steps, straight) for row in range(count)]
-    return sheets.grid(to_bytes(model.generate(np.concatenate(ways))["default"]))
+    images = model.generate(np.concatenate(ways))["default"]
+    return sheets.grid(np.asarray(to_bytes(images)))
 
 
 def filters(model: Model) -> np.ndarray:
