@@ -85,6 +85,12 @@ def default_config() -> ConfigDict:
     config.log.monitor_every = 1000  # metrics that need forward passes of their own
     config.log.sheets_every = 5000
 
+    config.probe = ConfigDict()  # the linear probe of Table 1, in training
+    config.probe.every = 0  # steps between two, and at the end; 0 for none
+    config.probe.steps = 5000
+    config.probe.batch_size = 2048
+    config.probe.augmentation = "resnet"
+
     config.scores = ()  # taken and printed at the end: "labels"
     return config.lock()
 
@@ -154,6 +160,7 @@ def _check_choices(config: ConfigDict) -> None:
         "model.encoder.trunk": (model.encoder.trunk, ("none", *TRUNKS)),
         "model.encoder.head": (model.encoder.head, HEADS),
         "data.augmentation": (config.data.augmentation, tuple(AUGMENTATIONS)),
+        "probe.augmentation": (config.probe.augmentation, tuple(AUGMENTATIONS)),
         "checkpoint.best_mode": (config.checkpoint.best_mode, ("min", "max")),
     }
     choices |= {f"model.terms[{i}]": (term, TERMS) for i, term in enumerate(model.terms)}
@@ -180,11 +187,12 @@ def _check_ranges(config: ConfigDict) -> None:
     positive += tuple(f"training.learning_rate.{name}" for name in config.training.learning_rate)
     positive += ("training.max_skipped_in_a_row", "checkpoint.every", "checkpoint.keep_last")
     positive += tuple(f"log.{name}" for name in config.log)
+    positive += ("probe.steps", "probe.batch_size")
     flat = dict(_flatten(config.to_dict()))
     for field in positive:
         if not flat[field] > 0:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must be positive")
-    for field in ("data.workers", "checkpoint.keep_every", "seed"):
+    for field in ("data.workers", "checkpoint.keep_every", "probe.every", "seed"):
         if flat[field] < 0:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must not be negative")
     for field in ("training.adam_b2", "training.ema_decay"):

@@ -44,5 +44,8 @@ def get_config():
     config.log.every = 50
     config.log.monitor_every = 250
     config.log.sheets_every = 250
+    config.probe.steps = 200
+    config.probe.batch_size = 512
+    config.probe.augmentation = "none"
     config.scores = ("labels",)
     return config

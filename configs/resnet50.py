@@ -12,5 +12,9 @@ from bigbigan_jax.config import default_config
 
 
 def get_config():
-    """The defaults are this model."""
-    return default_config()
+    """The defaults are this model; the checkpoint of the best linear probe is kept."""
+    config = default_config()
+    config.probe.every = 25_000
+    config.checkpoint.best_metric = "probe/top-1"
+    config.checkpoint.best_mode = "max"
+    return config

@@ -14,10 +14,17 @@ HIGH_RES_E = {"training.learning_rate.encoder": 5e-5}
 BASE = {**HIGH_RES_E, "model.encoder.image_size": 128}
 DETERMINISTIC = {**BASE, "model.encoder.head": "deterministic"}
 REVNET = {"model.encoder.trunk": "revnet50"}
+# Where there is an encoder, the checkpoint of the best linear probe is kept.
+PROBE = {
+    "probe.every": 25_000,
+    "checkpoint.best_metric": "probe/top-1",
+    "checkpoint.best_mode": "max",
+}
 
 
 def _row(title, inception_score, fid, top1, changes):
     probe = f"{top1:.2f} %" if top1 else "-"
+    changes = {**PROBE, **changes} if top1 else changes
     return Row(title, f"IS {inception_score:5.2f}  FID {fid:6.2f}  top-1 {probe}", changes)
 
 

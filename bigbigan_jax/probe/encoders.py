@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -11,9 +12,11 @@ import numpy as np
 from bigbigan_jax.data import Source, evaluation_batches
 from bigbigan_jax.extract.extraction import Rows
 from bigbigan_jax.hub import Model
+from bigbigan_jax.hub.batches import local_mesh
 from bigbigan_jax.hub.variables import on_local_devices
 from bigbigan_jax.models.images import scale_images
 from bigbigan_jax.models.standing_statistics import feature_moments, standing_statistics
+from bigbigan_jax.probe.image_features import ImageFeatures
 
 _BATCHES, _BATCH_SIZE = 16, 64  # images over which an untrained encoder's statistics are taken
 NETWORKS = ("generator", "encoder", "discriminator")
@@ -46,8 +49,22 @@ class RawPixels:
 
     def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The images as "avepool_feat", [N, H·W·C] in [-1, 1]."""
-        pixels = images.reshape(len(images), -1).astype(np.float32) / 127.5 - 1
-        return {"avepool_feat": pixels}
+        return {"avepool_feat": np.asarray(_pixels(images))}
+
+
+def image_features_of(encoder: Model | RawPixels) -> ImageFeatures:
+    """AvePool features, or pixels, on the devices of this host."""
+    networks = encoder.networks
+    if isinstance(encoder, RawPixels):
+        program = jax.jit(_pixels)
+    else:
+
+        @jax.jit
+        def encode(variables: Any, images: jax.Array) -> jax.Array:
+            return networks.encode(variables, scale_images(images)).avepool_feat
+
+        program = functools.partial(encode, encoder.variables)
+    return ImageFeatures(program, encoder.image_size, networks.image_channels, local_mesh())
 
 
 def untrained(model: Model, source: Source, seed: int = 0) -> Model:
@@ -77,3 +94,7 @@ def untrained(model: Model, source: Source, seed: int = 0) -> Model:
     variables, moments = on_local_devices(initial(jax.random.key(seed), jnp.asarray(images)))
     about = {**model.about, "weights": f"untrained, seed {seed}", "step": 0, "metrics": {}}
     return Model(networks, variables, moments, about)
+
+
+def _pixels(images: np.ndarray | jax.Array) -> jax.Array:
+    return scale_images(images).reshape(len(images), -1)

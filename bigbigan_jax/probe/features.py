@@ -1,12 +1,35 @@
 """Features of images with their labels."""
 
 import dataclasses
+from collections.abc import Generator, Mapping
+from typing import Protocol
 
+import jax
 import numpy as np
 
 from bigbigan_jax.probe.errors import ProbeError
 
 _ROWS = 4096  # read at a time
+
+Batches = Generator[tuple[np.ndarray | jax.Array, np.ndarray | jax.Array], None, None]
+
+
+class TrainingSet(Protocol):
+    """What a linear probe is trained on: `Features`, or others that come in batches.
+
+    Attributes:
+      width: F, the number of features of an image.
+      num_classes: how many classes there are.
+    """
+
+    width: int
+    num_classes: int
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of each feature, [F]."""
+
+    def batches(self, batch_size: int, seed: int) -> Batches:
+        """Features [..., F] and labels [...] of so many images in random order, without end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +101,18 @@ class Features:
         mean = total / len(self)
         return mean + shift, np.maximum(squares / len(self) - mean**2, 0)
 
+    def batches(self, batch_size: int, seed: int) -> Batches:
+        """See `TrainingSet`; each epoch has a new order, and a set that is smaller is a batch."""
+        rng = np.random.default_rng(seed)
+        batch_size = min(batch_size, len(self))
+        while True:
+            order = rng.permutation(len(self))
+            for start in range(0, len(self) - batch_size + 1, batch_size):
+                rows = np.sort(order[start : start + batch_size])  # in the order of the file
+                yield self.rows(rows), np.asarray(self.labels[rows], np.int32)
 
-def check_same_kind(features: dict[str, Features]) -> None:
+
+def check_same_kind(features: Mapping[str, TrainingSet]) -> None:
     """Checks that sets of features, by name, are of one width and number of classes.
 
     Raises:

@@ -19,6 +19,7 @@ Metric = Literal["l1", "l2", "cosine"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 KS = (1, 5, 25, 50, 100)
 _QUERIES, _DATABASE = 1024, 8192  # rows compared at a time
+_RESIDENT_BYTES = 2**31  # of the queries that stay on the device
 
 
 def nearest(
@@ -37,7 +38,7 @@ def nearest(
       k: how many neighbours.
       metric: "l1", "l2" or "cosine".
       normalize: whether to divide features by their Euclidean length first.
-      progress: wraps the numbers of the parts of the queries.
+      progress: wraps the numbers of the parts in which the database is gone through.
 
     Returns:
       int32 [queries, k], rows of the database, the nearest first.
@@ -50,18 +51,26 @@ def nearest(
         raise ProbeError(f"metric {metric!r} is none of {', '.join(METRICS)}")
     if not 1 <= k <= len(database):
         raise ProbeError(f"k is {k}; it must be from 1 to the {len(database)} training images")
-    rows = min(_DATABASE, len(database))
-    merge = functools.partial(_merge, metric, normalize or metric == "cosine")
+    normalize = normalize or metric == "cosine"
+    chunk, rows = min(_QUERIES, len(queries)), min(_DATABASE, len(database))
+    # So many queries at once that the database is read but a few times.
+    at_once = max(1, _RESIDENT_BYTES // (4 * queries.width * chunk)) * chunk
+    passes = range(0, len(queries), at_once)
+    blocks = range(0, len(database), rows)
     found = []
-    for start in progress(range(0, len(queries), _QUERIES)):
-        part = queries.rows(slice(start, start + _QUERIES))
-        query = np.pad(part, [(0, min(_QUERIES, len(queries)) - len(part)), (0, 0)])
-        best = (jnp.full((len(query), k), jnp.inf), jnp.zeros((len(query), k), jnp.int32))
-        for first in range(0, len(database), rows):
-            block = database.rows(slice(first, first + rows))
-            missing = rows - len(block)
-            best = merge(best, query, np.pad(block, [(0, missing), (0, 0)]), first, len(block))
-        found.append(np.asarray(best[1])[: len(part)])
+    for number in progress(range(len(passes) * len(blocks))):
+        if number % len(blocks) == 0:
+            start = passes[number // len(blocks)]
+            part = queries.rows(slice(start, start + at_once))
+            query = jnp.asarray(_padded(part, -(-len(part) // chunk) * chunk))
+            query = query.reshape(-1, chunk, queries.width)
+            distances = jnp.full((*query.shape[:2], k), jnp.inf)
+            best = (distances, jnp.zeros(distances.shape, jnp.int32))
+        first = blocks[number % len(blocks)]
+        block = database.rows(slice(first, first + rows))
+        best = _merge(metric, normalize, best, query, _padded(block, rows), first, len(block))
+        if first == blocks[-1]:
+            found.append(np.asarray(best[1]).reshape(-1, k)[: len(part)])
     return np.concatenate(found)
 
 
@@ -89,27 +98,39 @@ def knn_accuracy(
     return {k: accuracy[k] for k in ks}
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def _merge(
     metric: Metric,
     normalize: bool,
     best: tuple[jax.Array, jax.Array],
-    query: jax.Array,
+    queries: jax.Array,
     block: jax.Array,
     first: int,
     count: int,
 ) -> tuple[jax.Array, jax.Array]:
     """The nearest so far and those of a block, `count` rows of it from row `first` on."""
     if normalize:
-        query, block = _unit(query), _unit(block)
-    distances = _l1(query, block) if metric == "l1" else _squared_l2(query, block)
+        block = _unit(block)
     rows = jnp.arange(len(block))
-    distances = jnp.where((rows < count)[None], distances, jnp.inf)
-    values = jnp.concatenate([best[0], distances], axis=1)
-    places = jnp.broadcast_to((first + rows)[None], distances.shape)
-    indices = jnp.concatenate([best[1], places], axis=1)
-    negative, order = jax.lax.top_k(-values, best[0].shape[1])
-    return -negative, jnp.take_along_axis(indices, order, axis=1)
+
+    def merged(part: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        query, best_distances, best_rows = part
+        if normalize:
+            query = _unit(query)
+        distances = _l1(query, block) if metric == "l1" else _squared_l2(query, block)
+        distances = jnp.where((rows < count)[None], distances, jnp.inf)
+        negative, order = jax.lax.top_k(
+            -jnp.concatenate([best_distances, distances], axis=1), best_rows.shape[1]
+        )
+        places = jnp.broadcast_to((first + rows)[None], distances.shape)
+        places = jnp.concatenate([best_rows, places], axis=1)
+        return -negative, jnp.take_along_axis(places, order, axis=1)
+
+    return jax.lax.map(merged, (queries, *best))
+
+
+def _padded(rows: np.ndarray, count: int) -> np.ndarray:
+    return np.pad(rows, [(0, count - len(rows)), (0, 0)])
 
 
 def _unit(x: jax.Array) -> jax.Array:

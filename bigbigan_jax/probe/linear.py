@@ -4,9 +4,10 @@ Weights from zero, softmax cross-entropy, Adam at a constant rate, an average of
 is what is evaluated. Several rates are trained side by side by one program, on the same batches.
 """
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 import optax
 
 from bigbigan_jax.models.features import bn_crelu
-from bigbigan_jax.probe.features import Features, check_same_kind
+from bigbigan_jax.probe.features import Features, TrainingSet, check_same_kind
 
 TABLE_2_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 _PART = 2048  # images judged at a time
@@ -89,14 +90,14 @@ def plain(features: jax.Array) -> jax.Array:
     return features
 
 
-def normalized_crelu(train: Features) -> Transform:
+def normalized_crelu(train: TrainingSet) -> Transform:
     """BN+CReLU, by the moments of the features of training images."""
     mean, variance = (jnp.asarray(moment, jnp.float32) for moment in train.moments())
     return functools.partial(bn_crelu, mean=mean, variance=variance)
 
 
 def train_linear(
-    train: Features,
+    train: TrainingSet,
     judge: Features,
     protocol: LinearProtocol,
     transform: Transform = plain,
@@ -123,22 +124,18 @@ def train_linear(
     state = _initial(len(protocol.rates), width, train.num_classes)
     update = jax.jit(functools.partial(_update, protocol, transform, rates), donate_argnums=0)
     best: LinearProbe | None = None
-    batches = _batches(train, protocol.batch_size, protocol.seed)
-    for step in progress(range(1, protocol.steps + 1)):
-        state = update(state, *next(batches))
-        due = protocol.judge_every and step % protocol.judge_every == 0
-        if due or step == protocol.steps:
+    with contextlib.closing(train.batches(protocol.batch_size, protocol.seed)) as batches:
+        for step in progress(range(1, protocol.steps + 1)):
+            state = update(state, *next(batches))
+            due = protocol.judge_every and step % protocol.judge_every == 0
+            if not due and step < protocol.steps:
+                continue
             weights = _unbiased(state.average, protocol.ema_decay, step)
             for i, accuracy in enumerate(_judge(weights, transform, judge)):
                 if best is None or accuracy.top1 > best.judged.top1:
-                    best = LinearProbe(
-                        weights["kernel"][i],
-                        weights["bias"][i],
-                        float(protocol.rates[i]),
-                        step,
-                        accuracy,
-                        transform,
-                    )
+                    kernel, bias = weights["kernel"][i], weights["bias"][i]
+                    rate = float(protocol.rates[i])
+                    best = LinearProbe(kernel, bias, rate, step, accuracy, transform)
     return best
 
 
@@ -165,7 +162,7 @@ def _update(
     features: jax.Array,
     labels: jax.Array,
 ) -> _State:
-    x = transform(features)
+    x, labels = transform(features.reshape(-1, features.shape[-1])), labels.reshape(-1)
 
     def loss(weights: dict[str, jax.Array]) -> jax.Array:
         logits = _logits(weights, x)
@@ -216,16 +213,3 @@ def _judge(
         labels = np.asarray(features.labels[part], np.int32)
         hits = hits + np.asarray(_hits(weights, transform, features.rows(part), labels))
     return [Accuracy(float(a), float(b)) for a, b in (hits / len(features)).T]
-
-
-def _batches(
-    features: Features, batch_size: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches in a new order in each epoch, without end; whole sets where they are smaller."""
-    rng = np.random.default_rng(seed)
-    batch_size = min(batch_size, len(features))
-    while True:
-        order = rng.permutation(len(features))
-        for start in range(0, len(features) - batch_size + 1, batch_size):
-            rows = np.sort(order[start : start + batch_size])  # in the order of the file
-            yield features.rows(rows), np.asarray(features.labels[rows], np.int32)

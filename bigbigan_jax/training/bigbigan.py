@@ -155,5 +155,8 @@ class BigBiGAN:
     def encode(self, variables: Variables, images: jax.Array) -> jax.Array:
         return self.networks.encode(variables, scale_images(images)).z_mean
 
+    def features(self, variables: Variables, images: jax.Array) -> jax.Array:
+        return self.networks.encode(variables, scale_images(images)).avepool_feat
+
     def reconstruct(self, variables: Variables, images: jax.Array) -> jax.Array:
         return to_bytes(self.networks.reconstruct(variables, scale_images(images)))

@@ -64,5 +64,8 @@ class Family(Protocol):
     def encode(self, variables: PyTree, images: jax.Array) -> jax.Array:
         """The mean latents [B, z_dim] of images [B, H, W, C], uint8."""
 
+    def features(self, variables: PyTree, images: jax.Array) -> jax.Array:
+        """What probes are trained on, [B, F] float32, of images [B, H, W, C], uint8."""
+
     def reconstruct(self, variables: PyTree, images: jax.Array) -> jax.Array:
         """The reconstructions [B, h, w, C], uint8, of images [B, H, W, C], uint8."""

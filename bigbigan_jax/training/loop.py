@@ -63,9 +63,15 @@ def train(run: Run) -> Outcome:
                 reporter.images_taken(step, damaged)
                 state, metrics = update(state, batch, key)
 
-                stop = preemption.reached(step)
+                due = [] if preemption.reached() else run.evaluations_due(step)
+                for evaluation in due:
+                    with reporter.progress.standing_still():
+                        images = batch["image"]
+                        metrics |= evaluation(state, images, key, preemption.reached)
+
+                stop = preemption.reached()
                 last = stop or step == config.steps
-                save = last or overdue or step % config.checkpoint.every == 0
+                save = last or overdue or due or step % config.checkpoint.every == 0
                 judge = save and not stop and config.checkpoint.best_metric
                 if judge or step % config.log.monitor_every == 0:
                     metrics |= programs.monitor(state, batch, key)

@@ -16,6 +16,7 @@ class Preemption:
 
     def __init__(self) -> None:
         self._received = threading.Event()
+        self._asked = 0
         self._previous = None
 
     def __enter__(self) -> "Preemption":
@@ -32,12 +33,10 @@ class Preemption:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self._received.set()
 
-    def reached(self, step: int) -> bool:
-        """Whether to save and stop now; all processes must ask after every step.
-
-        Args:
-          step: number of finished steps.
-        """
-        if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(step)
+    def reached(self) -> bool:
+        """Whether to save and stop now; all processes must ask equally often."""
+        if jax.process_count() > 1 and not self._received.is_set():
+            self._asked += 1
+            if multihost_utils.reached_preemption_sync_point(self._asked):
+                self._received.set()  # it says so once
         return self._received.is_set()

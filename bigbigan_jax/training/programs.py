@@ -25,10 +25,12 @@ class Programs:
       init: the state before the first step, from a key.
       update: the training step; consumes the state it is given.
       monitor: metrics that need forward passes of their own.
-      evaluation_variables: weights and statistics for the last three.
+      evaluation_variables: weights and statistics for the last four.
       evaluation_statistics: the statistics without the weights, for a checkpoint.
       sample: with arguments (variables, key, count).
       encode: with arguments (variables, images).
+      features: with arguments (variables, images); both the images and the result are split over
+        the devices.
       reconstruct: with arguments (variables, images).
     """
 
@@ -39,11 +41,12 @@ class Programs:
     evaluation_statistics: Callable[..., Any]
     sample: Callable[..., Any]
     encode: Callable[..., Any]
+    features: Callable[..., Any]
     reconstruct: Callable[..., Any]
 
     @classmethod
     def of(cls, family: Family, mesh: Mesh) -> "Programs":
-        """Jits the methods; but for the state, results are whole on every device."""
+        """Jits the methods; but for state and features, results are whole on every device."""
         everywhere, state = replicated(mesh), state_sharding(family, mesh)
 
         def training(method: Callable[..., Any], out_shardings: Any, **options) -> Callable:
@@ -69,6 +72,9 @@ class Programs:
             evaluation_statistics=evaluating(family.evaluation_statistics),
             sample=evaluating(family.sample, static_argnums=2),
             encode=evaluating(family.encode),
+            features=jax.jit(
+                on_mesh(family.features, mesh, shard_weights=False), out_shardings=split_axis(mesh)
+            ),
             reconstruct=evaluating(family.reconstruct),
         )
 

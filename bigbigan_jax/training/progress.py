@@ -42,6 +42,13 @@ class Progress:
         yield
         self._waiting += time.perf_counter() - began
 
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Leaves the time spent in the context out of the rates."""
+        began = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - began
+
     def rates(self, step: int) -> dict[str, float]:
         """Images a second, also per device, and the share of time waiting for data, since the
         last call."""

@@ -91,9 +91,9 @@ class Reporter:
 
     def _is_due(self, step: int) -> bool:
         config = self._run.config
-        return step == config.steps or not (
-            step % config.log.every and step % config.log.monitor_every
-        )
+        periods = [config.log.every, config.log.monitor_every]
+        periods += [evaluation.every for evaluation in self._run.evaluations]
+        return step == config.steps or not all(step % period for period in periods)
 
     def _write(self, step: int, scalars: dict[str, float]) -> None:
         scalars["skipped_share"] = scalars["skipped"] / step

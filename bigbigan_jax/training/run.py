@@ -18,7 +18,9 @@ from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.data import Source, open_source
 from bigbigan_jax.mesh import data_mesh, replicated
 from bigbigan_jax.training.bigbigan import BigBiGAN
+from bigbigan_jax.training.evaluations import Evaluation
 from bigbigan_jax.training.family import Family
+from bigbigan_jax.training.probing import Probing
 from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
 
@@ -35,6 +37,7 @@ class Run:
       programs: the family's methods, jitted.
       source: training images.
       eval_source: images held out; None where the configuration names none.
+      evaluations: what judges it now and then.
       metadata: what every checkpoint says about the run.
     """
 
@@ -45,6 +48,7 @@ class Run:
     programs: Programs
     source: Source
     eval_source: Source | None
+    evaluations: tuple[Evaluation, ...]
     metadata: dict
 
     def key(self) -> jax.Array:
@@ -55,6 +59,11 @@ class Run:
     def initial_state(self):
         """The state before the first step, on all devices."""
         return self.programs.init(self.key())
+
+    def evaluations_due(self, step: int) -> list[Evaluation]:
+        """Those to be called after so many steps."""
+        last = step == self.config.steps
+        return [each for each in self.evaluations if last or step % each.every == 0]
 
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this run; to be closed."""
@@ -122,7 +131,20 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
     metadata = run_metadata(config.to_dict(), source.fingerprint)
     family = build_family(config)
     programs = Programs.of(family, mesh)
-    run = Run(config, workdir, mesh, family, programs, source, eval_source, metadata)
+    evaluations = []
+    if config.probe.every:
+        evaluations.append(Probing.from_config(config.to_dict(), family, programs, mesh))
+    run = Run(
+        config,
+        workdir,
+        mesh,
+        family,
+        programs,
+        source,
+        eval_source,
+        tuple(evaluations),
+        metadata,
+    )
     _check_best_metric(run)
     _claim_workdir(run)
     return run
@@ -136,7 +158,8 @@ def _check_best_metric(run: Run) -> None:
     state, key = abstract_state(run.family, run.mesh), jax.eval_shape(run.key)
     batch = abstract_batch(run.family, run.config.batch_size, run.mesh)
     _, metrics = run.programs.update.eval_shape(state, batch, key)
-    names = sorted({*metrics, *run.programs.monitor.eval_shape(state, batch, key)})
+    found = [name for evaluation in run.evaluations for name in evaluation.metrics]
+    names = sorted({*metrics, *run.programs.monitor.eval_shape(state, batch, key), *found})
     if best not in names:
         raise ConfigError(
             f"config.checkpoint.best_metric is {best!r}; this run has {', '.join(names)}"

@@ -23,7 +23,8 @@ def made_up(seed: int, count: int) -> Features:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    """Several parts, the last of them not full, of queries and of the database."""
+    """Several passes over several parts of the database, the last of each not full."""
+    monkeypatch.setattr(knn, "_RESIDENT_BYTES", 4 * 12 * 32)
     monkeypatch.setattr(knn, "_QUERIES", 16)
     monkeypatch.setattr(knn, "_DATABASE", 64)
 

@@ -1,0 +1,94 @@
+"""The linear probe while training."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from small_runs import assert_same_state, logged, saved_state, saved_steps
+
+from bigbigan_jax.config import ConfigError
+from bigbigan_jax.training.loop import train
+from bigbigan_jax.training.run import prepare_run
+
+PROBE = {"every": 2, "steps": 20, "batch_size": 64, "augmentation": "none"}
+
+
+def with_probe(config):
+    config.data.update({"name": "digits", "augmentation": "none", "workers": 0, "eval_split": ""})
+    config.probe.update(PROBE)
+    config.checkpoint.update({"every": 100, "keep_last": 1})
+    config.checkpoint.update({"best_metric": "probe/top-1", "best_mode": "max"})
+    config.log.update({"every": 100, "monitor_every": 100, "sheets_every": 100})
+    config.steps = 5
+    return config
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory):
+    """A run of five steps with probes, and its workdir."""
+    from small_bigbigan import get_config
+
+    workdir = tmp_path_factory.mktemp("probed")
+    run = prepare_run(with_probe(get_config()), workdir)
+    return run, train(run), workdir
+
+
+def test_it_is_among_the_metrics_and_its_best_checkpoint_is_kept(probed):
+    _, _, workdir = probed
+    found = {line["step"]: line["probe/top-1"] for line in logged(workdir)}
+    assert sorted(found) == [2, 4, 5]  # every two steps and at the end
+    assert all(0.1 < top1 < 1 for top1 in found.values())
+    assert saved_steps(workdir) == sorted({max(found, key=found.get), 5})
+
+
+def test_training_does_not_notice_it(probed, tiny_config, tmp_path):
+    _, _, workdir = probed
+    config = with_probe(tiny_config)
+    config.probe.every = 0
+    config.checkpoint.best_metric = ""
+    train(prepare_run(config, tmp_path))
+    assert_same_state(saved_state(workdir, config, 5), saved_state(tmp_path, config, 5))
+
+
+def test_it_gives_up_when_the_run_is_told_to_stop(probed):
+    run, outcome, _ = probed
+    (probing,) = run.evaluations
+    asked = []
+
+    def stopped():
+        asked.append(True)
+        return len(asked) == 3
+
+    images = np.zeros((2, 16, 8, 8, 1), np.uint8)
+    assert probing(outcome.state, images, run.key(), stopped) == {}
+    assert len(asked) == 3
+
+
+def test_a_state_that_is_not_finite_does_not_end_the_run(probed):
+    run, outcome, _ = probed
+    (probing,) = run.evaluations
+    probing = dataclasses.replace(probing, protocol=dataclasses.replace(probing.protocol, steps=1))
+    ema = jax.tree.map(lambda leaf: leaf * np.nan, outcome.state.ema)
+    images = np.zeros((2, 16, 8, 8, 1), np.uint8)
+    found = probing(outcome.state.replace(ema=ema), images, run.key(), lambda: False)
+    assert set(found) == set(probing.metrics) and np.isnan(list(found.values())).all()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"probe.batch_size": 60}, "probe.batch_size is 60; .* a multiple of .* devices, 8"),
+        (
+            {"model.encoder.trunk": "none", "model.terms": ("x",)},
+            "probe.every is 2, but there is no encoder to probe; set it to 0",
+        ),
+        ({"probe.every": 0}, "best_metric is 'probe/top-1'; this run has "),
+    ],
+)
+def test_what_cannot_be_probed_is_refused(fields, said, tiny_config, tmp_path):
+    config = with_probe(tiny_config)
+    config.update_from_flattened_dict(fields)
+    with pytest.raises(ConfigError, match=said):
+        prepare_run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
