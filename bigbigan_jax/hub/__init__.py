@@ -6,7 +6,7 @@ weights and statistics as in the paper's evaluation: averaged weights, standing 
 
 from bigbigan_jax.hub.errors import InputError, LoadError
 from bigbigan_jax.hub.exported import export
-from bigbigan_jax.hub.loading import load
+from bigbigan_jax.hub.loading import checkpoint_steps, load
 from bigbigan_jax.hub.model import Model
 
-__all__ = ["InputError", "LoadError", "Model", "export", "load"]
+__all__ = ["InputError", "LoadError", "Model", "checkpoint_steps", "export", "load"]

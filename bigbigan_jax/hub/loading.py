@@ -46,14 +46,8 @@ def load(path: str | os.PathLike[str], step: Step = None) -> Model:
         if step is not None:
             raise LoadError(f"{path}: an exported model has no steps to choose from")
         return read_exported(path)
-    path = absolute(path)
-    folder = path / "checkpoints"
-    steps = steps_in(folder)
-    if not steps:
-        raise LoadError(
-            f"{path}: no checkpoints in there; give the --workdir of a training run that has "
-            "saved one"
-        )
+    steps = checkpoint_steps(path)
+    folder = absolute(path) / "checkpoints"
     if step is None:
         return _newest(folder, steps)
     if step == "best":
@@ -64,6 +58,22 @@ def load(path: str | os.PathLike[str], step: Step = None) -> Model:
         return _read(folder / str(step))
     except (Damaged, CheckpointError, _NoStatistics) as error:
         raise LoadError(f"{folder / str(step)}: cannot be read: {error}") from error
+
+
+def checkpoint_steps(workdir: str | os.PathLike[str]) -> list[int]:
+    """The steps of the checkpoints in a workdir, ascending.
+
+    Raises:
+      LoadError: there are none.
+    """
+    workdir = absolute(workdir)
+    steps = steps_in(workdir / "checkpoints")
+    if not steps:
+        raise LoadError(
+            f"{workdir}: no checkpoints in there; give the --workdir of a training run that has "
+            "saved one"
+        )
+    return steps
 
 
 class _NoStatistics(Exception):

@@ -4,11 +4,12 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from bigbigan_jax.arguments import Parser, add_data, add_model, ended, local_path, new_file
-from bigbigan_jax.hub import load
-from bigbigan_jax.probe.protocols import PROTOCOLS
+from bigbigan_jax.data import AUGMENTATIONS
+from bigbigan_jax.hub import LoadError, Model, checkpoint_steps, load
+from bigbigan_jax.probe.plot import write_plot
+from bigbigan_jax.probe.protocols import AUGMENTED, PROTOCOLS, Row, Sets
 from bigbigan_jax.probe.report import as_table, write_json
 from bigbigan_jax.probe.sets import FEATURES, extracted_sets, sets_of_file
 from bigbigan_jax.progress import tracked
@@ -28,6 +29,7 @@ _EPILOG = f"""\
 examples:
   {PROGRAM} --workdir=runs/digits --data=digits --validation=test --protocol=knn
   {PROGRAM} --workdir=runs/mnist --data=mnist --validation=test --features trained random_init raw
+  {PROGRAM} --workdir=runs/mnist --data=mnist --validation=test --plot=accuracy.png
   {PROGRAM} --features mine.npz --protocol=table2
 """
 
@@ -48,8 +50,21 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add("--validation", default="validation", help="the split to report on")
     add("--steps", type=int, help="of linear probes, in place of the protocol's")
+    add(
+        "--augmentation",
+        choices=AUGMENTATIONS,
+        help="crop training images anew each time, with features computed as they are read: "
+        f'"resnet" is the paper\'s; for {" and ".join(AUGMENTED)}. Default: centre crops, whose '
+        "features are kept",
+    )
+    add("--workers", type=int, default=0, help="processes that crop; default: threads")
     add("--cache", type=local_path, help="where features are kept; default: WORKDIR/features")
     add("--json", type=new_file(".json"), help="file to write the results to")
+    add(
+        "--plot",
+        type=new_file(".png"),
+        help="probe every checkpoint of the workdir, and draw accuracy against the training step",
+    )
     flags = parser.parse_args(arguments)
     files = [name for name in flags.features if name.endswith(".npz")]
     unknown = set(flags.features) - set(files) - set(FEATURES)
@@ -65,6 +80,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             parser.error(f"--cache is missing: features cannot be kept in {flags.workdir}")
     if flags.steps is not None and flags.steps < 1:
         parser.error(f"--steps={flags.steps}: it must be at least 1")
+    if flags.workers < 0:
+        parser.error(f"--workers={flags.workers}: it must not be negative")
+    if flags.augmentation and (kept := set(flags.protocol) - set(AUGMENTED)):
+        parser.error(f"--augmentation: {kept.pop()} is for features that are kept; leave it out")
+    if flags.augmentation and files:
+        parser.error(f"--augmentation: {files[0]} holds features, not images; leave it out")
+    if flags.plot and ("trained" not in flags.features or flags.step is not None):
+        parser.error("--plot takes all checkpoints of a workdir: give no --step, features trained")
+    if flags.plot and flags.workdir.endswith(".safetensors"):
+        parser.error(f"--plot takes all checkpoints of a workdir; {flags.workdir} is one model")
     return flags
 
 
@@ -74,29 +99,48 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(flags: argparse.Namespace) -> None:
-
     rows = []
-    for name, sets in _sets(flags):
+    for of, sets in _sets(flags):
         for protocol in flags.protocol:
-            for row in PROTOCOLS[protocol](sets, _shown, flags.steps):
-                rows.append({"of": name, **row})
+            rows += [{**of, **row} for row in PROTOCOLS[protocol](sets, _shown, flags.steps)]
     print(as_table(rows))
+    if flags.plot:
+        write_plot(flags.plot, rows)
     if flags.json:
         about = {name: str(value) for name, value in vars(flags).items()}
         write_json(flags.json, about, rows)
 
 
-def _sets(flags: argparse.Namespace) -> Iterator[tuple[str, Any]]:
-    """The features to probe, by name, one after the other."""
-
-    model = None
+def _sets(flags: argparse.Namespace) -> Iterator[tuple[Row, Sets]]:
+    """The features to probe, one after the other, and what a table says of them."""
+    newest = None
     for name in flags.features:
         if name.endswith(".npz"):
-            yield name, sets_of_file(Path(name))
+            yield {"of": name}, sets_of_file(Path(name))
             continue
-        model = model or load(flags.workdir, flags.step)
-        cache = flags.cache or Path(flags.workdir).expanduser() / "features"
-        yield name, extracted_sets(model, name, flags.data, flags.data_dir, flags.validation, cache)
+        newest = newest or load(flags.workdir, flags.step)
+        models = _of_all_checkpoints(flags) if flags.plot and name == "trained" else [newest]
+        for model in models:
+            sets = extracted_sets(
+                model,
+                name,
+                flags.data,
+                flags.data_dir,
+                flags.validation,
+                flags.cache or Path(flags.workdir).expanduser() / "features",
+                AUGMENTATIONS[flags.augmentation] if flags.augmentation else None,
+                flags.workers,
+            )
+            trained = {"training step": model.about["step"]} if name == "trained" else {}
+            yield {"of": name, **trained}, sets
+
+
+def _of_all_checkpoints(flags: argparse.Namespace) -> Iterator[Model]:
+    for step in checkpoint_steps(flags.workdir):
+        try:
+            yield load(flags.workdir, step)
+        except LoadError as error:
+            print(f"left out: {error}", file=sys.stderr)
 
 
 def _shown(numbers: Sequence[int], text: str, unit: str) -> Iterator[int]:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections import deque
 from collections.abc import Callable
 
 import jax
@@ -18,7 +17,6 @@ from bigbigan_jax.mesh import shard_batches
 from bigbigan_jax.probe.features import Batches, Features
 
 _AT_ONCE = 64  # images that a device encodes together
-_AHEAD = 2  # batches of features under way
 _MOMENT_BATCHES, _MOMENT_BATCH_SIZE = 16, 1024
 _PADDING = -1  # label of a row without an image
 
@@ -137,9 +135,7 @@ class AugmentedFeatures:
         size = max(1, _MOMENT_BATCH_SIZE // devices) * devices
         with contextlib.closing(self.batches(size, seed=0)) as batches:
             firsts = itertools.islice(batches, _MOMENT_BATCHES)
-            values = [
-                multihost_utils.process_allgather(values, tiled=True) for values, _ in firsts
-            ]
+            values = [multihost_utils.process_allgather(values, tiled=True) for values, _ in firsts]
         values = np.concatenate(values)
         return values.mean(axis=0, dtype=np.float64), values.var(axis=0, dtype=np.float64)
 
@@ -165,12 +161,6 @@ class AugmentedFeatures:
             hosts=self.features.hosts,
             workers=self.workers,
         )
-        ahead = deque()
         with contextlib.closing(images):
             for batch in images:
-                found = self.features(batch["image"][0], batch["label"][0])
-                # Or images would pile up on a device that is slower than the host.
-                ahead.append(found[0])
-                if len(ahead) > _AHEAD:
-                    ahead.popleft().block_until_ready()
-                yield found
+                yield self.features(batch["image"][0], batch["label"][0])

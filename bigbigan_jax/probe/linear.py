@@ -7,6 +7,7 @@ is what is evaluated. Several rates are trained side by side by one program, on 
 import contextlib
 import dataclasses
 import functools
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from bigbigan_jax.probe.features import Features, TrainingSet, check_same_kind
 TABLE_2_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 _PART = 2048  # images judged at a time
 _TOP = 5
+_AHEAD = 2  # updates that may be under way
 
 Transform = Callable[[jax.Array], jax.Array]
 
@@ -124,9 +126,14 @@ def train_linear(
     state = _initial(len(protocol.rates), width, train.num_classes)
     update = jax.jit(functools.partial(_update, protocol, transform, rates), donate_argnums=0)
     best: LinearProbe | None = None
+    under_way: deque[jax.Array] = deque()
     with contextlib.closing(train.batches(protocol.batch_size, protocol.seed)) as batches:
         for step in progress(range(1, protocol.steps + 1)):
-            state = update(state, *next(batches))
+            state, losses = update(state, *next(batches))
+            # Or batches would pile up on a device that is slower than the host.
+            under_way.append(losses)
+            if len(under_way) > _AHEAD:
+                under_way.popleft().block_until_ready()
             due = protocol.judge_every and step % protocol.judge_every == 0
             if not due and step < protocol.steps:
                 continue
@@ -161,25 +168,28 @@ def _update(
     state: _State,
     features: jax.Array,
     labels: jax.Array,
-) -> _State:
+) -> tuple[_State, jax.Array]:
+    """The next state, and the mean losses of the batch by rate."""
     x, labels = transform(features.reshape(-1, features.shape[-1])), labels.reshape(-1)
 
-    def loss(weights: dict[str, jax.Array]) -> jax.Array:
+    def loss(weights: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
         logits = _logits(weights, x)
         losses = optax.softmax_cross_entropy_with_integer_labels(
             logits, jnp.broadcast_to(labels[None], logits.shape[:2])
         )
+        losses = losses.mean(axis=1)
         # The sum over rates: the gradient of each is its own.
-        return losses.mean(axis=1).sum() + 0.5 * protocol.l2 * (weights["kernel"] ** 2).sum()
+        return losses.sum() + 0.5 * protocol.l2 * (weights["kernel"] ** 2).sum(), losses
 
-    directions, adam = optax.scale_by_adam().update(jax.grad(loss)(state.weights), state.adam)
+    gradient, losses = jax.grad(loss, has_aux=True)(state.weights)
+    directions, adam = optax.scale_by_adam().update(gradient, state.adam)
 
     def moved(weight: jax.Array, direction: jax.Array) -> jax.Array:
         return weight - rates.reshape(-1, *[1] * (weight.ndim - 1)) * direction
 
     weights = jax.tree.map(moved, state.weights, directions)
     average = optax.incremental_update(weights, state.average, 1 - protocol.ema_decay)
-    return _State(weights, adam, average)
+    return _State(weights, adam, average), losses
 
 
 def _unbiased(average: dict[str, jax.Array], decay: float, step: int) -> dict[str, jax.Array]:

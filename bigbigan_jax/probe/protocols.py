@@ -12,6 +12,7 @@ import numpy as np
 
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.features import Features
+from bigbigan_jax.probe.image_features import AugmentedFeatures
 from bigbigan_jax.probe.knn import KS, METRICS, knn_accuracy, nearest
 from bigbigan_jax.probe.linear import (
     TABLE_1,
@@ -33,12 +34,12 @@ class Sets:
     """Features for a probe.
 
     Attributes:
-      train: what to train on.
+      train: what to train on; all but the linear protocols with all labels take `Features` alone.
       train_val: what to choose by.
       validation: what is reported.
     """
 
-    train: Features
+    train: Features | AugmentedFeatures
     train_val: Features
     validation: Features
 
@@ -86,6 +87,7 @@ def knn(
     return rows
 
 
+AUGMENTED = ("table1", "table2")  # those that take `AugmentedFeatures` too
 PROTOCOLS: dict[str, Callable[..., list[Row]]] = {
     "table1": table1,
     "table2": table2,

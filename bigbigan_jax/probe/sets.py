@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from bigbigan_jax.data import Source, open_source
+from bigbigan_jax.data import Augmentation, Source, open_source
 from bigbigan_jax.extract.extraction import extract
 from bigbigan_jax.extract.store import LABELS, read_about, read_arrays
 from bigbigan_jax.hub import Model
-from bigbigan_jax.probe.encoders import RawPixels, untrained
+from bigbigan_jax.probe.encoders import RawPixels, image_features_of, untrained
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.features import Features, check_same_kind
+from bigbigan_jax.probe.image_features import AugmentedFeatures
 from bigbigan_jax.probe.protocols import Sets
 from bigbigan_jax.progress import tracked
 
@@ -25,7 +26,14 @@ _MOST_CLASSES = 1_000_000
 
 
 def extracted_sets(
-    model: Model, kind: str, data: str, data_dir: str | None, validation: str, cache: Path
+    model: Model,
+    kind: str,
+    data: str,
+    data_dir: str | None,
+    validation: str,
+    cache: Path,
+    augmentation: Augmentation | None = None,
+    workers: int = 0,
 ) -> Sets:
     """Features of a data set's train_without_val, train_val and test split.
 
@@ -36,6 +44,9 @@ def extracted_sets(
       data_dir: where prepared data lie.
       validation: name of the test split.
       cache: folder under which features are kept.
+      augmentation: how to crop training images, each time anew; None for centre crops, whose
+        features are kept.
+      workers: processes that decode training images; 0 for threads of this process.
 
     Raises:
       ProbeError: the set has no labels.
@@ -54,7 +65,13 @@ def extracted_sets(
         encoder = RawPixels(model)
     elif kind == "random_init":
         encoder = untrained(model, sources[0])
-    return Sets(*(_extracted(encoder, kind, source, cache) for source in sources))
+    extracted = [
+        _extracted(encoder, kind, source, cache) for source in sources[bool(augmentation) :]
+    ]
+    if augmentation is None:
+        return Sets(*extracted)
+    features = image_features_of(encoder)
+    return Sets(AugmentedFeatures(features, sources[0], augmentation, workers), *extracted)
 
 
 def sets_of_file(path: Path) -> Sets:

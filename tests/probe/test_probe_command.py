@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -58,6 +59,30 @@ def test_features_of_a_file(run, tmp_path):
     assert "has no array 'validation_labels'" in err
 
 
+def test_training_images_cropped_anew(run, trained_workdir, tmp_path):
+    code, out, err = run(
+        *(f"--workdir={trained_workdir}", "--data=digits", "--validation=test", "--steps=3"),
+        *("--protocol", "table1", "table2", "--features", "trained", "raw"),
+        *("--augmentation=table3", f"--cache={tmp_path}"),
+    )
+    assert code == 0, err
+    assert len(out.splitlines()) == 1 + 2 * (1 + 2)
+    assert not list(tmp_path.glob("*/digits/train_without_val"))  # not kept, but for the others
+    assert len(list(tmp_path.glob("*/digits/train_val"))) == 2
+
+
+def test_accuracy_over_checkpoints(run, trained_workdir, tmp_path):
+    code, out, err = run(
+        *(f"--workdir={trained_workdir}", "--data=digits", "--validation=test", "--steps=20"),
+        *("--features", "trained", "raw", f"--cache={tmp_path}"),
+        *(f"--plot={tmp_path / 'plots' / 'accuracy.png'}", f"--json={tmp_path / 'found.json'}"),
+    )
+    assert code == 0, err
+    rows = json.loads((tmp_path / "found.json").read_text())["results"]
+    assert [row.get("training step") for row in rows] == [1, 2, 3, None]
+    assert cv2.imread(str(tmp_path / "plots" / "accuracy.png")).shape == (750, 1200, 3)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -66,6 +91,14 @@ def test_features_of_a_file(run, tmp_path):
         (["--workdir=x", "--data=digits", "--features=row"], "--features row: none of trained"),
         (["--workdir=x", "--data=digits", "--steps=0"], "--steps=0: it must be at least 1"),
         (["--workdir=/nowhere", "--data=digits"], "no checkpoints in there"),
+        (
+            ["--workdir=x", "--data=digits", "--protocol=knn", "--augmentation=resnet"],
+            "--augmentation: knn is for features that are kept",
+        ),
+        (["--features=a.npz", "--augmentation=resnet"], "--augmentation: a.npz holds features"),
+        (["--features=a.npz", "--plot=a.png"], "--plot takes all checkpoints of a workdir"),
+        (["--workdir=x", "--data=digits", "--step=3", "--plot=a.png"], "give no --step"),
+        (["--workdir=x", "--data=digits", "--workers=-1"], "--workers=-1: it must not be"),
     ],
 )
 def test_mistakes_are_one_line(run, arguments, message):
