@@ -11,7 +11,7 @@ from bigbigan_jax.mesh import data_mesh
 from bigbigan_jax.training.run import build_family
 
 
-@pytest.mark.parametrize("name", ["loader", "revnet_memory", "train_step"])
+@pytest.mark.parametrize("name", ["loader", "probes", "revnet_memory", "train_step"])
 def test_help(name):
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--help"],
@@ -58,3 +58,15 @@ def test_the_input_pipeline_is_measured_in_cpu_time(tmp_path, monkeypatch):
     entrants = {"bare": bare(source.contents(), 8), "ours": pipeline(source, 32, 8, workers=0)}
     rates = measure(entrants, rounds=1, seconds=0.5)
     assert rates.keys() == entrants.keys() and min(rates.values()) > 0
+
+
+def test_probes_are_measured(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.probes import main
+
+    sizes = ["--images=300", "--width=8", "--classes=4", "--steps=2", "--queries=16"]
+    monkeypatch.setattr(sys, "argv", ["probes", *sizes, f"--folder={tmp_path}"])
+    main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["linear,"] * 2 + ["100-NN,"] * 3
+    assert not list(tmp_path.iterdir())  # the features are gone

@@ -7,19 +7,28 @@ import jax
 import numpy as np
 import pytest
 from small_gan import get_config
-from small_runs import SMALL_GAN, finish, logged, run_main, saved_steps, start_main, wait_until
+from small_runs import (
+    ROOT,
+    SMALL_GAN,
+    finish,
+    logged,
+    run_main,
+    saved_steps,
+    start_main,
+    wait_until,
+)
 
 from bigbigan_jax.data import AUGMENTATIONS, training_batches
 from bigbigan_jax.training.run import prepare_run
 
 
-def start_pair(workdirs, *flags):
+def start_pair(workdirs, *flags, config=SMALL_GAN):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     return [
         start_main(
-            *(SMALL_GAN, f"--workdir={workdir}", *flags),
+            *(config, f"--workdir={workdir}", *flags),
             *("--distributed", f"--coordinator=localhost:{port}"),
             *("--processes=2", f"--process={process}"),
         )
@@ -71,6 +80,20 @@ def _assert_metrics_are_those_of_one_process(workdir):
     batches.close()
     for name, value in jax.device_get(metrics).items():
         np.testing.assert_allclose(first[name], value, rtol=1e-2, atol=1e-3, err_msg=name)
+
+
+def test_both_probe_together(tmp_path):
+    small = {
+        **{"steps": 1, "data.name": "digits", "data.eval_split": "", "data.workers": 0},
+        **{"data.augmentation": "none", "probe.augmentation": "none"},
+        **{"probe.every": 1, "probe.steps": 60, "probe.batch_size": 64},
+    }
+    flags = [f"--config.{name}={value}" for name, value in small.items()]
+    config = f"--config={ROOT / 'tests' / 'small_bigbigan.py'}"
+    for code, _, err in map(finish, start_pair([tmp_path] * 2, *flags, config=config)):
+        assert code == 0, err
+    # Far from a tenth: the features of each process met the labels of their own images.
+    assert logged(tmp_path)[-1]["probe/top-1"] > 0.3
 
 
 def test_a_workdir_that_is_not_shared_is_refused(tmp_path):

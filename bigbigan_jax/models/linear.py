@@ -1,5 +1,6 @@
 """Linear layers of the encoder."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -43,9 +44,9 @@ class Stem(nn.Module):
       features: a multiple of `parts`.
       imagenet: whether it is the ImageNet stem.
       dtype: of the computation.
-      parts: into how many parts the ImageNet stem takes its features, one after the other. The
-        backward pass recomputes each instead of remembering it: in the widest trunk what is pooled
-        is larger than all else. 0 to take them at once and remember.
+      parts: into how many parts the ImageNet stem takes its features, one after the other; the
+        backward pass takes twice as many, and computes each again instead of remembering it: in the
+        widest trunk what is pooled is larger than all else. 0 to take them at once and remember.
     """
 
     features: int
@@ -59,17 +60,56 @@ class Stem(nn.Module):
             return Conv(self.features, (3, 3), dtype=self.dtype, name="conv")(x)
 
         def pooled(x: jax.Array, kernel: jax.Array, *arguments, **options) -> jax.Array:
-            x = jax.lax.conv_general_dilated(x, kernel, *arguments, **options)
-            return nn.max_pool(x, (3, 3), (2, 2), padding="SAME")
+            def pooled_part(x: jax.Array, kernel: jax.Array) -> jax.Array:
+                x = jax.lax.conv_general_dilated(x, kernel, *arguments, **options)
+                return nn.max_pool(x, (3, 3), (2, 2), padding="SAME")
 
-        def pooled_by_parts(x: jax.Array, kernel: jax.Array, *arguments, **options) -> jax.Array:
-            def parts(x: jax.Array, kernel: jax.Array) -> jax.Array:
-                kernels = jnp.split(kernel, self.parts, axis=-1)
-                pooled_parts = [pooled(x, part, *arguments, **options) for part in kernels]
-                return jnp.concatenate(pooled_parts, axis=-1)
+            form = in_parts(pooled_part, self.parts) if self.parts else pooled_part
+            return form(x, kernel)
 
-            return jax.checkpoint(parts)(x, kernel)
-
-        form = pooled_by_parts if self.parts else pooled
-        size = {"kernel_size": (7, 7), "strides": (2, 2), "conv_general_dilated": form}
+        size = {"kernel_size": (7, 7), "strides": (2, 2), "conv_general_dilated": pooled}
         return Conv(self.features, **size, dtype=self.dtype, name="conv")(x)
+
+
+def in_parts(
+    layer: Callable[[jax.Array, jax.Array], jax.Array], parts: int
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """A layer, of (x, kernel), whose features are computed in parts, one after the other.
+
+    The backward pass remembers x and the kernel alone.
+
+    Args:
+      layer: each of its features depends on one of the kernel, whose last axis they are.
+      parts: how many; the backward pass takes twice as many.
+
+    Returns:
+      The same function of (x, kernel).
+    """
+
+    @jax.custom_vjp
+    def joined(x, kernel):
+        done = []
+        for part in jnp.split(kernel, parts, axis=-1):
+            # Without the barriers the compiler would begin a part before the last is done.
+            x, done = jax.lax.optimization_barrier((x, done))
+            done.append(layer(x, part))
+        return jnp.concatenate(done, axis=-1)
+
+    def forward(x, kernel):
+        return joined(x, kernel), (x, kernel)
+
+    def backward(remembered, gradient):
+        (x, kernel), of_x, of_kernel = remembered, jnp.zeros_like(remembered[0]), []
+        for part, of_out in zip(
+            jnp.split(kernel, 2 * parts, axis=-1),
+            jnp.split(gradient, 2 * parts, axis=-1),
+            strict=True,
+        ):
+            x, of_out, of_kernel = jax.lax.optimization_barrier((x, of_out, of_kernel))
+            of_x_by_part, of_part = jax.vjp(layer, x, part)[1](of_out)
+            of_x += of_x_by_part
+            of_kernel.append(of_part)
+        return of_x, jnp.concatenate(of_kernel, axis=-1)
+
+    joined.defvjp(forward, backward)
+    return joined

@@ -13,7 +13,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from bigbigan_jax.data import Augmentation, DataError, Source, evaluation_batches, training_batches
-from bigbigan_jax.mesh import shard_batches
+from bigbigan_jax.mesh import split_axis
 from bigbigan_jax.probe.features import Batches, Features
 
 _AT_ONCE = 64  # images that a device encodes together
@@ -66,11 +66,15 @@ class ImageFeatures:
         devices = self.mesh.size // self.hosts
         each = len(images) // devices
         at_once = max(size for size in range(1, _AT_ONCE + 1) if each % size == 0)
-        parts = {"image": images, "label": labels}
-        parts = {n: a.reshape(-1, at_once * devices, *a.shape[1:]) for n, a in parts.items()}
-        parts = shard_batches(parts, self.mesh)
-        features = [self.program(part) for part in parts["image"]]
-        return jnp.concatenate(features), jnp.concatenate(list(parts["label"]))
+        features, of_parts = [], []
+        for start in range(0, len(images), at_once * devices):
+            part = slice(start, start + at_once * devices)
+            features.append(self.program(self._split(images[part])))
+            of_parts.append(self._split(labels[part]))
+        return jnp.concatenate(features), jnp.concatenate(of_parts)
+
+    def _split(self, rows: np.ndarray) -> jax.Array:
+        return jax.make_array_from_process_local_data(split_axis(self.mesh), rows)
 
     def of_all(self, source: Source, batch_size: int) -> Features:
         """Features of the centre crops of all images of a source, on every host.

@@ -38,7 +38,10 @@ def test_stem_in_parts_is_the_stem():
     variables = whole.init(jax.random.key(0), x)
 
     def value_and_gradient(stem):
-        return jax.value_and_grad(lambda v: jnp.sum(jnp.sin(stem.apply(v, x))))(variables)
+        def value(v, x):
+            return jnp.sum(jnp.sin(stem.apply(v, x)))
+
+        return jax.value_and_grad(value, argnums=(0, 1))(variables, x)
 
     assert whole.apply(variables, x).shape == (2, 8, 8, 8)
     (a, of_a), (b, of_b) = value_and_gradient(whole), value_and_gradient(parts)
