@@ -1,6 +1,6 @@
 """A small BigBiGAN on MNIST, for two CPU cores or one GPU.
 
-    python -m bigbigan_jax.prepare mnist --files=FOLDER
+    python -m bigbigan_jax.prepare mnist --idx=DIR
     python main.py --config=configs/mnist.py --workdir=DIR
 
 As in the paper E sees twice the resolution of G and D: 32 px and 16 px. The paper has no MNIST

@@ -23,6 +23,7 @@ from bigbigan_jax.checkpoints.reader import (
     named_leaves,
     read_items,
     read_record,
+    write_later_metrics,
 )
 
 
@@ -105,6 +106,28 @@ class Checkpoints:
         arguments["record"] = ocp.args.JsonSave(seal(record))
         with _reported(f"{folder}: not saved"):
             self._manager.save(step, args=ocp.args.Composite(**arguments), force=True)
+
+    def add_metrics(self, step: int, metrics: dict[str, float]) -> None:
+        """Adds metrics to a checkpoint that was saved before they were found.
+
+        Args:
+          step: of the checkpoint.
+          metrics: by name; those that are not finite are left out.
+
+        Raises:
+          CheckpointError: they cannot be written, or the save before failed.
+        """
+        self.wait()
+        metrics = {name: float(v) for name, v in metrics.items() if math.isfinite(v)}
+        if jax.process_index() == 0:
+            with _reported(f"{self._folder(step)}: metrics not written"):
+                write_later_metrics(self._folder(step), metrics)
+        self._note_score(step, metrics)
+
+    def metrics(self, step: int) -> dict[str, float]:
+        """The metrics of a checkpoint; raises CheckpointError if there is no such whole one."""
+        self.wait()
+        return self._explicit(step, read_record)["metrics"]
 
     def restore(self, target: Any, step: int | None = None) -> tuple[Any, dict[str, Any]] | None:
         """Restores the newest undamaged checkpoint, or that of `step`.

@@ -32,6 +32,8 @@ _NOT_DAMAGE_STATUS = re.compile(
     r"PERMISSION_DENIED|UNAUTHENTICATED|UNAVAILABLE|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|CANCELLED"
 )
 
+LATER_METRICS = "record/later_metrics.json"  # in the folder of a checkpoint
+
 
 class CheckpointError(RuntimeError):
     """Says in one line which checkpoint or leaf is wrong and what would be right."""
@@ -68,8 +70,25 @@ def steps_in(directory: epath.Path) -> list[int]:
 
 def read_record(folder: epath.Path) -> dict[str, Any]:
     """Returns {"metadata", "metrics", "leaves"}; raises as `_agreed`."""
-    file = folder / "record" / "metadata"
-    return _agreed(folder, lambda: unseal(json.loads(file.read_text())))
+
+    def read() -> dict[str, Any]:
+        record = unseal(json.loads((folder / "record" / "metadata").read_text()))
+        return record | {"metrics": record["metrics"] | _read_later_metrics(folder)}
+
+    return _agreed(folder, read)
+
+
+def write_later_metrics(folder: epath.Path, metrics: dict[str, float]) -> None:
+    """Puts metrics that were found after a checkpoint was saved beside its record."""
+    file = folder / LATER_METRICS
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(_read_later_metrics(folder) | metrics))
+    partial.replace(file)
+
+
+def _read_later_metrics(folder: epath.Path) -> dict[str, float]:
+    file = folder / LATER_METRICS
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def read_items(

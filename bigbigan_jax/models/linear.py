@@ -41,7 +41,7 @@ class Stem(nn.Module):
     small images, without it.
 
     Attributes:
-      features: a multiple of `parts`.
+      features: a multiple of twice `parts`.
       imagenet: whether it is the ImageNet stem.
       dtype: of the computation.
       parts: into how many parts the ImageNet stem takes its features, one after the other; the

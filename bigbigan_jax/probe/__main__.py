@@ -104,23 +104,21 @@ def _run(flags: argparse.Namespace) -> None:
         for protocol in flags.protocol:
             rows += [{**of, **row} for row in PROTOCOLS[protocol](sets, _shown, flags.steps)]
     print(as_table(rows))
-    if flags.plot:
-        write_plot(flags.plot, rows)
     if flags.json:
         about = {name: str(value) for name, value in vars(flags).items()}
         write_json(flags.json, about, rows)
+    if flags.plot:
+        write_plot(flags.plot, rows)
 
 
 def _sets(flags: argparse.Namespace) -> Iterator[tuple[Row, Sets]]:
     """The features to probe, one after the other, and what a table says of them."""
-    newest = None
     for name in flags.features:
         if name.endswith(".npz"):
             yield {"of": name}, sets_of_file(Path(name))
             continue
-        newest = newest or load(flags.workdir, flags.step)
-        models = _of_all_checkpoints(flags) if flags.plot and name == "trained" else [newest]
-        for model in models:
+        every = flags.plot and name == "trained"
+        for model in _of_all_checkpoints(flags) if every else [load(flags.workdir, flags.step)]:
             sets = extracted_sets(
                 model,
                 name,

@@ -29,7 +29,7 @@ class TrainingSet(Protocol):
         """Mean and variance of each feature, [F]."""
 
     def batches(self, batch_size: int, seed: int) -> Batches:
-        """Features [..., F] and labels [...] of so many images in random order, without end."""
+        """Features [B, F] and labels [B] of B images in random order, without end."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +12,20 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from bigbigan_jax.data import Augmentation, DataError, Source, evaluation_batches, training_batches
+from bigbigan_jax.data import (
+    AUGMENTATIONS,
+    Augmentation,
+    DataError,
+    Source,
+    training_batches,
+)
 from bigbigan_jax.mesh import split_axis
 from bigbigan_jax.probe.features import Batches, Features
 
 _AT_ONCE = 64  # images that a device encodes together
 _MOMENT_BATCHES, _MOMENT_BATCH_SIZE = 16, 1024
-_PADDING = -1  # label of a row without an image
+_CENTRE = AUGMENTATIONS["none"]
+_NEXT_EPOCH = np.iinfo(np.int32).min  # label of what comes after the last image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,35 +83,64 @@ class ImageFeatures:
     def _split(self, rows: np.ndarray) -> jax.Array:
         return jax.make_array_from_process_local_data(split_axis(self.mesh), rows)
 
-    def of_all(self, source: Source, batch_size: int) -> Features:
-        """Features of the centre crops of all images of a source, on every host.
+    def of_all(self, source: Source, batch_size: int, workers: int = 0) -> Features:
+        """Features of the centre crops of all images of a source, in some order, on every host.
 
         Args:
           source: with labels.
           batch_size: a multiple of the number of devices.
+          workers: processes that decode; 0 for threads of this process.
 
         Raises:
-          bigbigan_jax.data.DataError: an image cannot be read.
+          bigbigan_jax.data.DataError: too many images in a row cannot be decoded; one alone is
+            replaced by the next, as in training.
         """
-        batches = evaluation_batches(
+        values, labels = [], []
+        with contextlib.closing(self.read(source, _CENTRE, batch_size, 0, workers)) as batches:
+            for start in range(0, len(source), batch_size):
+                batch = next(batches)
+                rows = start + self.host * len(batch["label"]) + np.arange(len(batch["label"]))
+                batch["label"][rows >= len(source)] = _NEXT_EPOCH
+                found = self(batch["image"], batch["label"])
+                found = multihost_utils.process_allgather(found, tiled=True)
+                wanted = found[1] != _NEXT_EPOCH
+                values.append(found[0][wanted])
+                labels.append(found[1][wanted])
+        return Features(np.concatenate(values), np.concatenate(labels), source.num_classes)
+
+    def read(
+        self,
+        source: Source,
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int,
+        workers: int,
+    ) -> Generator[dict[str, np.ndarray], None, None]:
+        """This host's parts of batches of training images, without end; to be closed.
+
+        Raises:
+          bigbigan_jax.data.DataError: the devices cannot share such a batch.
+        """
+        if batch_size % self.mesh.size:
+            raise DataError(
+                f"a batch of {batch_size} cannot be split over {self.mesh.size} devices"
+            )
+        batches = training_batches(
             source,
             image_size=self.image_size,
             channels=self.channels,
+            augmentation=augmentation,
             batch_size=batch_size,
+            batches_per_step=1,
+            seed=seed,
+            start_step=0,
             host=self.host,
             hosts=self.hosts,
+            workers=workers,
         )
-        values, labels = [], []
         with contextlib.closing(batches):
             for batch in batches:
-                missing = batch_size // self.hosts - len(batch["image"])
-                images = np.pad(batch["image"], [(0, missing)] + [(0, 0)] * 3)
-                padded = np.pad(batch["label"], (0, missing), constant_values=_PADDING)
-                found = multihost_utils.process_allgather(self(images, padded), tiled=True)
-                there = found[1] != _PADDING
-                values.append(found[0][there])
-                labels.append(found[1][there])
-        return Features(np.concatenate(values), np.concatenate(labels), source.num_classes)
+                yield {name: array[0] for name, array in batch.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,22 +185,7 @@ class AugmentedFeatures:
         Raises:
           bigbigan_jax.data.DataError: the devices cannot share such a batch.
         """
-        devices = self.features.mesh.size
-        if batch_size % devices:
-            raise DataError(f"a batch of {batch_size} cannot be split over {devices} devices")
-        images = training_batches(
-            self.source,
-            image_size=self.features.image_size,
-            channels=self.features.channels,
-            augmentation=self.augmentation,
-            batch_size=batch_size,
-            batches_per_step=1,
-            seed=seed,
-            start_step=0,
-            host=self.features.host,
-            hosts=self.features.hosts,
-            workers=self.workers,
-        )
-        with contextlib.closing(images):
+        read = self.features.read(self.source, self.augmentation, batch_size, seed, self.workers)
+        with contextlib.closing(read) as images:
             for batch in images:
-                yield self.features(batch["image"][0], batch["label"][0])
+                yield self.features(batch["image"], batch["label"])

@@ -68,7 +68,9 @@ def nearest(
             best = (distances, jnp.zeros(distances.shape, jnp.int32))
         first = blocks[number % len(blocks)]
         block = database.rows(slice(first, first + rows))
+        before = best[1]
         best = _merge(metric, normalize, best, query, _padded(block, rows), first, len(block))
+        before.block_until_ready()  # or blocks would pile up on a device slower than the host
         if first == blocks[-1]:
             found.append(np.asarray(best[1]).reshape(-1, k)[: len(part)])
     return np.concatenate(found)
@@ -98,7 +100,7 @@ def knn_accuracy(
     return {k: accuracy[k] for k in ks}
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _merge(
     metric: Metric,
     normalize: bool,

@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 from bigbigan_jax.models.features import bn_crelu
+from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.features import Features, TrainingSet, check_same_kind
 
 TABLE_2_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
@@ -132,8 +133,8 @@ def train_linear(
             state, losses = update(state, *next(batches))
             # Or batches would pile up on a device that is slower than the host.
             under_way.append(losses)
-            if len(under_way) > _AHEAD:
-                under_way.popleft().block_until_ready()
+            if len(under_way) > _AHEAD and not np.isfinite(under_way.popleft()).all():
+                raise ProbeError("the loss is not finite: features hold NaN or infinity")
             due = protocol.judge_every and step % protocol.judge_every == 0
             if not due and step < protocol.steps:
                 continue
@@ -170,7 +171,7 @@ def _update(
     labels: jax.Array,
 ) -> tuple[_State, jax.Array]:
     """The next state, and the mean losses of the batch by rate."""
-    x, labels = transform(features.reshape(-1, features.shape[-1])), labels.reshape(-1)
+    x = transform(features)
 
     def loss(weights: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
         logits = _logits(weights, x)

@@ -4,11 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display
-from matplotlib import pyplot as plt
-
 _ACCURACIES = ("top-1", "top-1, train-val")
 
 
@@ -20,12 +15,18 @@ def write_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
       rows: with "of", "probe", "features" and accuracies; those of checkpoints with their
         "training step".
     """
+    # Slow to import; most uses of the command draw nothing.
+    import matplotlib
+
+    matplotlib.use("Agg")  # no display
+    from matplotlib import pyplot as plt
+
     curves: dict[str, list[tuple[int, float]]] = {}
     baselines: dict[str, float] = {}
     for row in rows:
-        accuracy = next(100 * row[name] for name in _ACCURACIES if name in row)
-        parts = [row["of"], row["probe"], row["features"]]
-        name = ", ".join(parts + [f"{row[n]} labels" for n in ("labels",) if n in row])
+        judged = next(name for name in _ACCURACIES if name in row)
+        parts = [row["of"], row["probe"], row["features"], row.get("labels", ""), judged]
+        name, accuracy = ", ".join(filter(None, parts)), 100 * row[judged]
         if "training step" in row:
             curves.setdefault(name, []).append((row["training step"], accuracy))
         else:

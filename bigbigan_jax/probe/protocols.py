@@ -61,7 +61,7 @@ def few_labels(sets: Sets, progress: Progress, steps: int | None = None) -> list
     for share in SHARES:
         some = dataclasses.replace(sets, train=subset(sets.train, share))
         row = _judged(some, _shortened(TABLE_2, steps), True, progress)
-        rows.append({**row, "labels": f"{share:.0%}"})
+        rows.append({**row, "labels": f"{share:.0%} of labels"})
     return rows
 
 

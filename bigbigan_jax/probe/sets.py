@@ -17,6 +17,7 @@ from bigbigan_jax.probe.encoders import RawPixels, image_features_of, untrained
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.features import Features, check_same_kind
 from bigbigan_jax.probe.image_features import AugmentedFeatures
+from bigbigan_jax.probe.linear import TABLE_1
 from bigbigan_jax.probe.protocols import Sets
 from bigbigan_jax.progress import tracked
 
@@ -65,13 +66,18 @@ def extracted_sets(
         encoder = RawPixels(model)
     elif kind == "random_init":
         encoder = untrained(model, sources[0])
-    extracted = [
-        _extracted(encoder, kind, source, cache) for source in sources[bool(augmentation) :]
-    ]
     if augmentation is None:
-        return Sets(*extracted)
-    features = image_features_of(encoder)
-    return Sets(AugmentedFeatures(features, sources[0], augmentation, workers), *extracted)
+        return Sets(*(_extracted(encoder, kind, source, cache) for source in sources))
+    features, (train, *others) = image_features_of(encoder), sources
+    if TABLE_1.batch_size % features.mesh.size:
+        raise ProbeError(
+            f"a batch of {TABLE_1.batch_size} images cannot be split over the {features.mesh.size} "
+            "devices of this host; show it fewer, or leave out --augmentation"
+        )
+    return Sets(
+        AugmentedFeatures(features, train, augmentation, workers),
+        *(_extracted(encoder, kind, source, cache) for source in others),
+    )
 
 
 def sets_of_file(path: Path) -> Sets:

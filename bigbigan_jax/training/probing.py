@@ -20,6 +20,7 @@ from bigbigan_jax.probe.linear import TABLE_1, LinearProtocol, train_linear
 from bigbigan_jax.progress import tracked
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.programs import Programs
+from bigbigan_jax.training.random_streams import stream
 
 
 class _Stopped(Exception):
@@ -68,7 +69,8 @@ class Probing:
         every, batch_size = probe["every"], probe["batch_size"]
         if not family.has_encoder:
             raise ConfigError(
-                f"config.probe.every is {every}, but there is no encoder to probe; set it to 0"
+                f"config.probe.every is {every}, but there is no encoder to probe; set it to 0 "
+                "(and checkpoint.best_metric to another)"
             )
         sources = [
             open_source(data["name"], split, data["data_dir"] or None)
@@ -77,7 +79,7 @@ class Probing:
         if sources[0].num_classes is None:
             raise ConfigError(
                 f"config.probe.every is {every}, but {data['name']} has no labels to probe for; "
-                "set it to 0"
+                "set it to 0 (and checkpoint.best_metric to another)"
             )
         if batch_size % mesh.size:
             raise ConfigError(
@@ -86,12 +88,22 @@ class Probing:
             )
         protocol = dataclasses.replace(TABLE_1, steps=probe["steps"], batch_size=batch_size)
         augmentation = AUGMENTATIONS[probe["augmentation"]]
-        run = (family, programs, mesh)
-        return cls(every, *run, *sources, protocol, augmentation, data["workers"])
+        return cls(
+            every=every,
+            family=family,
+            programs=programs,
+            mesh=mesh,
+            train=sources[0],
+            train_val=sources[1],
+            protocol=protocol,
+            augmentation=augmentation,
+            workers=data["workers"],
+        )
 
     def __call__(
         self, state: Any, images: jax.Array, key: jax.Array, stopped: Callable[[], bool]
     ) -> dict[str, float]:
+        key = stream(key, "probe", state.step)
         variables = self.programs.evaluation_variables(state, images, key)
         features = ImageFeatures(
             functools.partial(self.programs.features, variables),
@@ -101,7 +113,7 @@ class Probing:
         )
         train = AugmentedFeatures(features, self.train, self.augmentation, self.workers)
         try:
-            judge = features.of_all(self.train_val, self.protocol.batch_size)
+            judge = features.of_all(self.train_val, self.protocol.batch_size, self.workers)
             probe = train_linear(
                 train, judge, self.protocol, progress=functools.partial(_until, stopped)
             )

@@ -91,9 +91,9 @@ class Reporter:
 
     def _is_due(self, step: int) -> bool:
         config = self._run.config
-        periods = [config.log.every, config.log.monitor_every]
-        periods += [evaluation.every for evaluation in self._run.evaluations]
-        return step == config.steps or not all(step % period for period in periods)
+        return step == config.steps or not (
+            step % config.log.every and step % config.log.monitor_every
+        )
 
     def _write(self, step: int, scalars: dict[str, float]) -> None:
         scalars["skipped_share"] = scalars["skipped"] / step
@@ -102,6 +102,13 @@ class Reporter:
         if self._log:
             self._log.scalars(step, scalars)
         self.progress.show(step, scalars)
+
+    def judged(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Takes what an evaluation found of a step whose metrics are flushed."""
+        if self._log:
+            self._log.scalars(step, metrics)
+        found = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        self.progress.note(f"after step {step}: {found}")
 
     def write_sheets(self, step: int, state: Any, batch: Mapping[str, jax.Array]) -> None:
         """Writes `sheets/samples_<step>.png` and, with an encoder, `reconstructions_<step>.png`."""

@@ -1,14 +1,19 @@
 """The linear probe while training."""
 
 import dataclasses
+import os
+import signal
 
 import jax
 import numpy as np
 import pytest
 from small_runs import assert_same_state, logged, saved_state, saved_steps
 
+import bigbigan_jax
 from bigbigan_jax.config import ConfigError
+from bigbigan_jax.data import Source
 from bigbigan_jax.training.loop import train
+from bigbigan_jax.training.probing import Probing
 from bigbigan_jax.training.run import prepare_run
 
 PROBE = {"every": 2, "steps": 20, "batch_size": 64, "augmentation": "none"}
@@ -34,12 +39,18 @@ def probed(tmp_path_factory):
     return run, train(run), workdir
 
 
+def probes(workdir):
+    return [line for line in logged(workdir) if "probe/top-1" in line]
+
+
 def test_it_is_among_the_metrics_and_its_best_checkpoint_is_kept(probed):
     _, _, workdir = probed
-    found = {line["step"]: line["probe/top-1"] for line in logged(workdir)}
+    found = {line["step"]: line["probe/top-1"] for line in probes(workdir)}
     assert sorted(found) == [2, 4, 5]  # every two steps and at the end
     assert all(0.1 < top1 < 1 for top1 in found.values())
-    assert saved_steps(workdir) == sorted({max(found, key=found.get), 5})
+    best = max(found, key=found.get)
+    assert saved_steps(workdir) == sorted({best, 5})
+    assert bigbigan_jax.load(workdir, "best").about["step"] == best
 
 
 def test_training_does_not_notice_it(probed, tiny_config, tmp_path):
@@ -73,6 +84,57 @@ def test_a_state_that_is_not_finite_does_not_end_the_run(probed):
     images = np.zeros((2, 16, 8, 8, 1), np.uint8)
     found = probing(outcome.state.replace(ema=ema), images, run.key(), lambda: False)
     assert set(found) == set(probing.metrics) and np.isnan(list(found.values())).all()
+
+
+def test_what_a_stop_cut_short_is_made_up_for(tiny_config, tmp_path, monkeypatch):
+    """SIGTERM while the state of step 2, and later that of the last step, is judged."""
+    config = with_probe(tiny_config)
+    probe, calls = Probing.__call__, []
+
+    def interrupted(self, *arguments):
+        calls.append(True)
+        if len(calls) in (1, 3):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return probe(self, *arguments)
+
+    monkeypatch.setattr(Probing, "__call__", interrupted)
+    config.steps = 2
+    for step, top1_at in [(2, []), (2, [2])]:
+        outcome = train(prepare_run(config, tmp_path))
+        assert (outcome.step, outcome.preempted) == (step, not top1_at)
+        assert [line["step"] for line in probes(tmp_path)] == top1_at
+    config.steps = 3
+    assert train(prepare_run(config, tmp_path)).preempted
+    assert not train(prepare_run(config, tmp_path)).preempted
+    assert [line["step"] for line in probes(tmp_path)] == [2, 3]
+    assert "probe/top-1" in bigbigan_jax.load(tmp_path, 3).about["metrics"]
+
+
+def test_a_damaged_image_does_not_end_the_run(probed):
+    run, outcome, _ = probed
+    (probing,) = run.evaluations
+    train_val = WithDamage(probing.train_val)
+    protocol = dataclasses.replace(probing.protocol, steps=1)
+    probing = dataclasses.replace(probing, train_val=train_val, protocol=protocol)
+    images = np.zeros((2, 16, 8, 8, 1), np.uint8)
+    assert set(probing(outcome.state, images, run.key(), lambda: False)) == set(probing.metrics)
+
+
+@dataclasses.dataclass
+class WithDamage:
+    """A source whose third image cannot be decoded."""
+
+    source: Source
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, index):
+        record = self.source[index]
+        return {**record, "image": b"no image"} if index == 2 else record
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
 
 
 @pytest.mark.parametrize(
