@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from absl import logging
 from bigbigan_jax.checkpoints import Checkpoints
 from bigbigan_jax.data import AUGMENTATIONS, training_batches
 from bigbigan_jax.mesh import shard_batches
-from bigbigan_jax.training.evaluations import Evaluation
+from bigbigan_jax.training.judging import Judging
 from bigbigan_jax.training.preemption import Preemption
 from bigbigan_jax.training.programs import abstract_state, compile_update
 from bigbigan_jax.training.reporter import Reporter
@@ -49,8 +49,15 @@ def train(run: Run) -> Outcome:
     programs, key = run.programs, run.key()
     with run.checkpoints() as checkpoints, Preemption() as preemption:
         state, start = _restore_or_init(run, checkpoints)
-        if start and not _judge_what_a_stop_cut_short(run, checkpoints, preemption, start, state):
-            return Outcome(state, start, preempted=True)
+        judging = Judging(run, checkpoints, preemption)
+        if start and judging.missing(start):  # a stop cut it short
+            with (
+                contextlib.closing(_batches(run, start)) as batches,
+                Reporter(run, start) as reporter,
+            ):
+                batch, _ = next(batches)
+                if not judging(start, state, batch["image"], reporter):
+                    return Outcome(state, start, preempted=True)
         if start >= config.steps:
             return Outcome(state, start, preempted=False)
         update, seconds = compile_update(programs, family, config.batch_size, run.mesh)
@@ -68,7 +75,7 @@ def train(run: Run) -> Outcome:
 
                 stop, judged = preemption.reached(), True
                 last = stop or step == config.steps
-                due = [] if stop else run.evaluations_due(step)
+                due = not stop and judging.is_due(step)
                 save = last or overdue or due or step % config.checkpoint.every == 0
                 judge = save and not stop and config.checkpoint.best_metric
                 if judge or step % config.log.monitor_every == 0:
@@ -83,8 +90,7 @@ def train(run: Run) -> Outcome:
                 if step == config.steps or step % config.log.sheets_every == 0:
                     reporter.write_sheets(step, state, batch)
                 if due and not overdue:  # a state is saved before it is judged
-                    places = (checkpoints, reporter, preemption)
-                    judged = _judge(run, due, step, state, batch["image"], *places)
+                    judged = judging(step, state, batch["image"], reporter)
                 if stop or not judged:
                     break
             early = stop and step < config.steps or not judged
@@ -97,40 +103,6 @@ def _restore_or_init(run: Run, checkpoints: Checkpoints) -> tuple[Any, int]:
         return run.initial_state(), 0
     state, _ = restored
     return state, int(state.step)
-
-
-def _judge(
-    run: Run,
-    evaluations: Sequence[Evaluation],
-    step: int,
-    state: Any,
-    images: jax.Array,
-    checkpoints: Checkpoints,
-    reporter: Reporter,
-    preemption: Preemption,
-) -> bool:
-    """Judges a state that is saved; returns False if a stop cut that short."""
-    for evaluation in evaluations:
-        with reporter.progress.standing_still():
-            metrics = evaluation(state, images, run.key(), preemption.reached)
-        if not metrics:
-            return False
-        checkpoints.add_metrics(step, metrics)
-        reporter.judged(step, metrics)
-    return True
-
-
-def _judge_what_a_stop_cut_short(
-    run: Run, checkpoints: Checkpoints, preemption: Preemption, step: int, state: Any
-) -> bool:
-    """Judges the state that a run goes on from, if it should have been; returns as `_judge`."""
-    evaluations = run.evaluations_due(step, checkpoints.metrics(step))
-    if not evaluations:
-        return True
-    with contextlib.closing(_batches(run, step)) as batches, Reporter(run, step) as reporter:
-        images = next(batches)[0]["image"]
-        places = (checkpoints, reporter, preemption)
-        return _judge(run, evaluations, step, state, images, *places)
 
 
 def _batches(run: Run, start: int) -> Generator[tuple[dict[str, jax.Array], int], None, None]:

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import zlib
-from collections.abc import Container
 
 import jax
 import numpy as np
@@ -60,12 +59,6 @@ class Run:
     def initial_state(self):
         """The state before the first step, on all devices."""
         return self.programs.init(self.key())
-
-    def evaluations_due(self, step: int, found: Container[str] = ()) -> list[Evaluation]:
-        """Those to be called after so many steps, but for those whose metrics are found already."""
-        last = step == self.config.steps
-        due = [each for each in self.evaluations if last or step % each.every == 0]
-        return [each for each in due if not all(name in found for name in each.metrics)]
 
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this run; to be closed."""

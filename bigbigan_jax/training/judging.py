@@ -1,0 +1,65 @@
+"""When the evaluations of a run are called, and where what they find goes."""
+
+import dataclasses
+from typing import Any
+
+import jax
+
+from bigbigan_jax.checkpoints import Checkpoints
+from bigbigan_jax.training.evaluations import Evaluation
+from bigbigan_jax.training.preemption import Preemption
+from bigbigan_jax.training.reporter import Reporter
+from bigbigan_jax.training.run import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Judging:
+    """Judges states that are saved: what is found is added to their checkpoints.
+
+    So no judge can lose a state, and what a stop cuts short is known to be missing.
+
+    Attributes:
+      run: with evaluations.
+      checkpoints: of the run.
+      preemption: tells when to stop.
+    """
+
+    run: Run
+    checkpoints: Checkpoints
+    preemption: Preemption
+
+    def is_due(self, step: int) -> bool:
+        """Whether the state after so many steps is to be judged."""
+        return bool(self._due(step))
+
+    def missing(self, step: int) -> list[Evaluation]:
+        """Evaluations that are due at a step, and of which its checkpoint does not know."""
+        if not self._due(step):
+            return []
+        found = self.checkpoints.metrics(step)
+        return [each for each in self._due(step) if not found.keys() >= {*each.metrics}]
+
+    def __call__(self, step: int, state: Any, images: jax.Array, reporter: Reporter) -> bool:
+        """Makes up for what is missing.
+
+        Args:
+          step: of a checkpoint.
+          state: that it holds.
+          images: uint8 [N, B, H, W, C], for the statistics of BatchNorm.
+          reporter: has flushed the metrics of the step.
+
+        Returns:
+          False if a stop cut it short.
+        """
+        for evaluation in self.missing(step):
+            with reporter.progress.standing_still():
+                metrics = evaluation(state, images, self.run.key(), self.preemption.reached)
+            if not metrics:
+                return False
+            self.checkpoints.add_metrics(step, metrics)
+            reporter.judged(step, metrics)
+        return True
+
+    def _due(self, step: int) -> list[Evaluation]:
+        last = step == self.run.config.steps
+        return [each for each in self.run.evaluations if last or step % each.every == 0]
