@@ -86,7 +86,7 @@ def default_config() -> ConfigDict:
     config.log.sheets_every = 5000
 
     config.probe = ConfigDict()  # the linear probe of Table 1, in training
-    config.probe.every = 0  # steps between two, and at the end; 0 for none
+    config.probe.every = 0  # steps between two; 0 for none
     config.probe.steps = 5000
     config.probe.batch_size = 2048
     config.probe.augmentation = "resnet"

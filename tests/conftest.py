@@ -1,7 +1,11 @@
 """Eight simulated devices on the CPU, strictness, and the small model that tests share."""
 
 import os
+import signal
 from pathlib import Path
+
+# A shell has what it runs in the background ignore Ctrl-C, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # XLA reads these when JAX starts. Compiling is most of what the tests do, so it stays quick.
 XLA_FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"

@@ -10,7 +10,7 @@ class Evaluation(Protocol):
     """Judges the state of a run; all processes make the same calls.
 
     Attributes:
-      every: steps between two calls; the last step of a run is judged too.
+      every: steps between two calls.
       metrics: names of what it finds.
     """
 

@@ -61,5 +61,4 @@ class Judging:
         return True
 
     def _due(self, step: int) -> list[Evaluation]:
-        last = step == self.run.config.steps
-        return [each for each in self.run.evaluations if last or step % each.every == 0]
+        return [each for each in self.run.evaluations if step % each.every == 0]
