@@ -12,6 +12,7 @@ from ml_collections import config_flags
 from bigbigan_jax.config import ConfigError, default_config, default_of, validate
 from bigbigan_jax.models.generator import MULTIPLIERS, z_chunks
 from bigbigan_jax.training.bigbigan import BigBiGAN
+from bigbigan_jax.training.probing import Probing
 
 # ml_collections loads configuration files in a way that Python is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -66,6 +67,7 @@ def test_file_is_valid_and_one_training_step_traces(path, row):
         "",
         *metrics,
         *jax.eval_shape(family.monitor, state, batch, key),
+        *(Probing.metrics if config.probe.every else ()),
     }
 
 
