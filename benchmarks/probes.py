@@ -72,7 +72,7 @@ def made_up(path: Path, images: int, width: int, classes: int, dtype: str) -> Fe
 
 
 def linear_rate(features: Features, protocol: LinearProtocol, steps: int) -> float:
-    """Steps a second of the linear probe, after the first, without judging."""
+    """Steps a second of the linear probe, but for the first and for judging."""
     judge = Features(features.values[:_JUDGED], features.labels[:_JUDGED], features.num_classes)
     began: list[float] = []
 
@@ -120,10 +120,8 @@ def main() -> None:
                 rate = linear_rate(train, protocol, arguments.steps)
             shown = f"{rate:.3g} steps/s"
             print(f"{'linear, ' + name:<34} {shown:>20} {memory.peak:12.1f}", flush=True)
-        rows = np.random.default_rng(1).integers(arguments.images, size=arguments.queries)
-        queries = Features(
-            train.values[np.sort(rows)], train.labels[np.sort(rows)], train.num_classes
-        )
+        rows = np.sort(np.random.default_rng(1).integers(arguments.images, size=arguments.queries))
+        queries = Features(train.values[rows], train.labels[rows], train.num_classes)
         for metric in arguments.metrics:
             with Memory() as memory:
                 began = time.perf_counter()

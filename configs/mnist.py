@@ -1,4 +1,4 @@
-"""A small BigBiGAN on MNIST, for two CPU cores or one GPU.
+"""A small BigBiGAN on MNIST, for a patient CPU.
 
     python -m bigbigan_jax.prepare mnist --idx=DIR
     python main.py --config=configs/mnist.py --workdir=DIR
@@ -6,6 +6,7 @@
 As in the paper E sees twice the resolution of G and D: 32 px and 16 px. The paper has no MNIST
 model: sizes and rates are this project's.
 Needs: MNIST prepared for TFDS (docs/data.md).
+Expect: after 3,500 steps what docs/results.md has; nobody has trained it to the end.
 """
 
 from bigbigan_jax.config import default_config

@@ -63,7 +63,7 @@ def nearest(
             start = passes[number // len(blocks)]
             part = queries.rows(slice(start, start + at_once))
             query = jnp.asarray(_padded(part, -(-len(part) // chunk) * chunk))
-            query = query.reshape(-1, chunk, queries.width)
+            query = (_unit(query) if normalize else query).reshape(-1, chunk, queries.width)
             distances = jnp.full((*query.shape[:2], k), jnp.inf)
             best = (distances, jnp.zeros(distances.shape, jnp.int32))
         first = blocks[number % len(blocks)]
@@ -117,8 +117,6 @@ def _merge(
 
     def merged(part: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         query, best_distances, best_rows = part
-        if normalize:
-            query = _unit(query)
         distances = _l1(query, block) if metric == "l1" else _squared_l2(query, block)
         distances = jnp.where((rows < count)[None], distances, jnp.inf)
         negative, order = jax.lax.top_k(

@@ -43,7 +43,7 @@ class LinearProtocol:
     """
 
     steps: int
-    rates: Sequence[float]
+    rates: tuple[float, ...]
     batch_size: int = 2048
     ema_decay: float = 0.9999
     l2: float = 0.0
@@ -122,15 +122,13 @@ def train_linear(
       ProbeError: the features do not fit together or are not finite.
     """
     check_same_kind({"the training set": train, "the set to choose by": judge})
-    rates = jnp.asarray(protocol.rates, jnp.float32)
     width = jax.eval_shape(transform, jax.ShapeDtypeStruct((1, train.width), jnp.float32)).shape[1]
     state = _initial(len(protocol.rates), width, train.num_classes)
-    update = jax.jit(functools.partial(_update, protocol, transform, rates), donate_argnums=0)
     best: LinearProbe | None = None
     under_way: deque[jax.Array] = deque()
     with contextlib.closing(train.batches(protocol.batch_size, protocol.seed)) as batches:
         for step in progress(range(1, protocol.steps + 1)):
-            state, losses = update(state, *next(batches))
+            state, losses = _update(protocol, transform, state, *next(batches))
             # Or batches would pile up on a device that is slower than the host.
             under_way.append(losses)
             if len(under_way) > _AHEAD and not np.isfinite(under_way.popleft()).all():
@@ -162,16 +160,16 @@ def _initial(rates: int, width: int, classes: int) -> _State:
     return _State(weights, optax.scale_by_adam().init(weights), jax.tree.map(jnp.copy, weights))
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def _update(
     protocol: LinearProtocol,
     transform: Transform,
-    rates: jax.Array,
     state: _State,
     features: jax.Array,
     labels: jax.Array,
 ) -> tuple[_State, jax.Array]:
     """The next state, and the mean losses of the batch by rate."""
-    x = transform(features)
+    x, rates = transform(features), jnp.asarray(protocol.rates, jnp.float32)
 
     def loss(weights: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
         logits = _logits(weights, x)
