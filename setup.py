@@ -36,9 +36,11 @@ setup(
         "pillow>=10",
         "safetensors>=0.5",
         "scikit-learn>=1.5",
+        "scipy>=1.13",
         "simplejpeg>=1.9",
         "tensorboardX>=2.6.2",
         "tensorflow-datasets>=4.9.10",
+        "threadpoolctl>=3.5",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from bigbigan_jax.hub.batches import Rows, in_batches
+from bigbigan_jax.batches import Rows, in_batches
 from bigbigan_jax.hub.errors import InputError
 from bigbigan_jax.hub.inputs import as_images, as_latents
 from bigbigan_jax.models.bigbigan import Networks, Variables

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from bigbigan_jax.hub.batches import local_mesh
+from bigbigan_jax.batches import local_mesh
 from bigbigan_jax.models.bigbigan import Networks
 
 PyTree = Any

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bigbigan_jax.batches import local_mesh
 from bigbigan_jax.data import Source, evaluation_batches
 from bigbigan_jax.extract.extraction import Rows
 from bigbigan_jax.hub import Model
-from bigbigan_jax.hub.batches import local_mesh
 from bigbigan_jax.hub.variables import on_local_devices
 from bigbigan_jax.models.images import scale_images
 from bigbigan_jax.models.standing_statistics import feature_moments, standing_statistics

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import bigbigan_jax
+from bigbigan_jax.batches import local_mesh
 from bigbigan_jax.data import AUGMENTATIONS, DataError, evaluation_batches, open_source
 from bigbigan_jax.extract.extraction import Rows
-from bigbigan_jax.hub.batches import local_mesh
 from bigbigan_jax.probe import image_features
 from bigbigan_jax.probe.encoders import RawPixels, image_features_of
 from bigbigan_jax.probe.image_features import AugmentedFeatures

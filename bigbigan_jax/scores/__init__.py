@@ -1,0 +1,31 @@
+"""Scores of generated images, from features or class probabilities that a network gave them.
+
+Mathematics on the host in float64; nothing here knows of the network.
+"""
+
+from bigbigan_jax.scores.errors import ScoreError
+from bigbigan_jax.scores.frechet import (
+    FrechetReference,
+    frechet_distance,
+    frechet_with_error,
+    warn_if_few,
+)
+from bigbigan_jax.scores.inception_score import InceptionSplit, inception_score
+from bigbigan_jax.scores.kernel import kernel_distance, mmd2
+from bigbigan_jax.scores.manifold import Manifold, manifold_scores
+from bigbigan_jax.scores.moments import Moments
+
+__all__ = [
+    "FrechetReference",
+    "InceptionSplit",
+    "Manifold",
+    "Moments",
+    "ScoreError",
+    "frechet_distance",
+    "frechet_with_error",
+    "inception_score",
+    "kernel_distance",
+    "manifold_scores",
+    "mmd2",
+    "warn_if_few",
+]
