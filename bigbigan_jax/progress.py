@@ -24,6 +24,7 @@ def tracked(
     stream: TextIO | None = None,
     every: float = LINE_EVERY,
     unit: str = "images",
+    size: Callable[[T], int] | None = None,
 ) -> Iterator[T]:
     """Yields the items and shows how many there were.
 
@@ -33,15 +34,21 @@ def tracked(
       text: what goes on.
       stream: stderr by default.
       every: seconds between two lines where the stream is not a terminal.
-      unit: what the items are.
+      unit: what is counted.
+      size: how many of them an item is; 1 by default.
     """
     stream = sys.stderr if stream is None else stream
     if stream.isatty():
-        yield from tqdm(items, text, total, leave=False, file=stream, unit=f" {unit}")
+        with tqdm(None, text, total, leave=False, file=stream, unit=f" {unit}") as bar:
+            for item in items:
+                yield item
+                bar.update(size(item) if size else 1)
         return
-    began = last = time.monotonic()
-    for done, item in enumerate(items, 1):
+    began, done = time.monotonic(), 0
+    last = began
+    for item in items:
         yield item
+        done += size(item) if size else 1
         if (now := time.monotonic()) - last >= every:
             last = now
             print(f"{text}: {done:,} of {total:,}, {now - began:.0f} s", file=stream, flush=True)

@@ -118,7 +118,7 @@ class Checkpoints:
           CheckpointError: they cannot be written, or the save before failed.
         """
         self.wait()
-        metrics = {name: float(v) for name, v in metrics.items() if math.isfinite(v)}
+        metrics = {name: float(value) for name, value in metrics.items()}
         if jax.process_index() == 0:
             with _reported(f"{self._folder(step)}: metrics not written"):
                 write_later_metrics(self._folder(step), metrics)

@@ -6,6 +6,7 @@ A folder holds the items `state` and `statistics`, arrays as Orbax writes them, 
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -32,7 +33,8 @@ _NOT_DAMAGE_STATUS = re.compile(
     r"PERMISSION_DENIED|UNAUTHENTICATED|UNAVAILABLE|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|CANCELLED"
 )
 
-LATER_METRICS = "record/later_metrics.json"  # in the folder of a checkpoint
+# In the folder of a checkpoint: found by training, and by a job beside it.
+LATER_METRICS, EVALUATION_METRICS = "record/later_metrics.json", "record/evaluation_metrics.json"
 
 
 class CheckpointError(RuntimeError):
@@ -73,21 +75,34 @@ def read_record(folder: epath.Path) -> dict[str, Any]:
 
     def read() -> dict[str, Any]:
         record = unseal(json.loads((folder / "record" / "metadata").read_text()))
-        return record | {"metrics": record["metrics"] | _read_later_metrics(folder)}
+        return record | {"metrics": record["metrics"] | read_later_metrics(folder)}
 
     return _agreed(folder, read)
 
 
-def write_later_metrics(folder: epath.Path, metrics: dict[str, float]) -> None:
-    """Puts metrics that were found after a checkpoint was saved beside its record."""
-    file = folder / LATER_METRICS
+def write_later_metrics(
+    folder: epath.Path, metrics: dict[str, float], name: str = LATER_METRICS
+) -> None:
+    """Puts metrics that were found after a checkpoint was saved beside its record.
+
+    Args:
+      folder: of the checkpoint.
+      metrics: to add; those that are not finite are left out.
+      name: of the file, one for each writer, so that none overwrites what another found.
+    """
+    file = folder / name
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
     partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(_read_later_metrics(folder) | metrics))
+    partial.write_text(json.dumps(_read_metrics(file) | finite))
     partial.replace(file)
 
 
-def _read_later_metrics(folder: epath.Path) -> dict[str, float]:
-    file = folder / LATER_METRICS
+def read_later_metrics(folder: epath.Path) -> dict[str, float]:
+    """All metrics that were found after a checkpoint was saved."""
+    return _read_metrics(folder / LATER_METRICS) | _read_metrics(folder / EVALUATION_METRICS)
+
+
+def _read_metrics(file: epath.Path) -> dict[str, float]:
     return json.loads(file.read_text()) if file.exists() else {}
 
 

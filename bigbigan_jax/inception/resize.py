@@ -27,6 +27,13 @@ def tf1_bilinear(images: jax.Array, side: int) -> jax.Array:
     )
 
 
+def tf1_bilinear_on_host(image: np.ndarray, side: int) -> np.ndarray:
+    """The same for one image of any size: uint8 [H, W, C] to float32 [side, side, C]."""
+    rows, columns = (_weights(size, side) for size in image.shape[:2])
+    halfway = np.einsum("yh,hwc->ywc", rows, image.astype(np.float32), optimize=True)
+    return np.einsum("xw,ywc->yxc", columns, halfway, optimize=True)
+
+
 def _weights(old: int, new: int) -> np.ndarray:
     """How much of each old pixel is in each new one: [new, old], float32."""
     # In single precision, as TensorFlow computes them.

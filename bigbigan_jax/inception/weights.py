@@ -20,6 +20,7 @@ FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
 DEFAULT = Path("~/.cache/bigbigan_jax") / FILE
 GRAPH = "Inception-v3, TensorFlow graph of 2015-12-05"
+RESIZE = "bilinear to 299 px as by TensorFlow 1"
 _BATCH_NORM_EPS = 1e-3  # of the graph
 
 

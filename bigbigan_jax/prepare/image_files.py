@@ -58,7 +58,7 @@ class Listing:
     ignored: Counter[str]
 
 
-def list_images(root: str) -> Listing:
+def list_images(root: str, flag: str = "--images") -> Listing:
     """Lists the images of a folder, or of an uncompressed tar.
 
     Images are files named *.jpg, *.jpeg, *.png or *.webp in any case. What is hidden (a file or
@@ -67,6 +67,7 @@ def list_images(root: str) -> Listing:
 
     Args:
       root: the folder or the tar.
+      flag: of the command line by which it was given.
 
     Raises:
       PrepareError: if there is no such folder or tar, or it holds no image.
@@ -78,11 +79,11 @@ def list_images(root: str) -> Listing:
     elif os.path.isfile(root):
         found = _tar_members(root, ignored)
     else:
-        raise PrepareError(f"--images={root}: there is no such folder or tar")
+        raise PrepareError(f"{flag}={root}: there is no such folder or tar")
     images = sorted(found, key=lambda image: image.parts)
     if not images:
         others = f" among {ignored.total():,} other files" if ignored else ""
-        raise PrepareError(f"--images={root}: no {', '.join(SUFFIXES)} file is there{others}")
+        raise PrepareError(f"{flag}={root}: no {', '.join(SUFFIXES)} file is there{others}")
     return Listing(images, ignored)
 
 

@@ -1,0 +1,47 @@
+"""Follows a training run and scores its checkpoints as they come."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from etils import epath
+
+from bigbigan_jax.checkpoints import CheckpointError
+from bigbigan_jax.checkpoints.reader import Damaged, read_record, steps_in
+from bigbigan_jax.hub import LoadError, Model, load
+
+POLL = 30.0  # seconds
+
+
+def watch(workdir: epath.Path, score: Callable[[Model], None], poll: float = POLL) -> None:
+    """Scores each checkpoint, oldest first, until that of the run's last step has been scored.
+
+    Args:
+      workdir: of the run, which may not have begun.
+      score: scores a model.
+      poll: seconds between two looks.
+    """
+    folder, done = workdir / "checkpoints", set()
+    if not steps_in(folder):
+        print(f"waiting for checkpoints in {folder}", file=sys.stderr)
+    while True:
+        steps = steps_in(folder)
+        for step in sorted({*steps} - done):
+            done.add(step)
+            try:
+                model = load(workdir, step)
+            except LoadError as error:  # saved in haste, damaged, or removed meanwhile
+                print(f"left out: {error}", file=sys.stderr)
+                continue
+            score(model)
+        if steps and _is_last(folder / str(steps[-1])):
+            return
+        time.sleep(poll)
+
+
+def _is_last(folder: epath.Path) -> bool:
+    try:
+        steps = read_record(folder)["metadata"]["config"]["steps"]
+    except (Damaged, CheckpointError):
+        return False
+    return int(folder.name) >= steps
