@@ -11,6 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from bigbigan_jax.data import AUGMENTATIONS
+from bigbigan_jax.inception import TAPS
 from bigbigan_jax.models.discriminator import TERMS
 from bigbigan_jax.models.encoder import HEADS, TRUNKS
 from bigbigan_jax.models.generator import MULTIPLIERS, z_chunks
@@ -91,6 +92,13 @@ def default_config() -> ConfigDict:
     config.probe.batch_size = 2048
     config.probe.augmentation = "resnet"
 
+    config.fid = ConfigDict()  # a watch over the samples: a quick FID, in training
+    config.fid.every = 0  # steps between two; 0 for none
+    config.fid.width = 768  # of Inception's features: 64, 192, 768 or 2048
+    config.fid.samples = 2048  # and as many training images
+    config.fid.jump = 1.5  # times the best so far: the alarm is raised
+    config.fid.inception = ""  # file of Inception's weights; "" for where they are downloaded to
+
     config.scores = ()  # taken and printed at the end: "labels"
     return config.lock()
 
@@ -161,6 +169,7 @@ def _check_choices(config: ConfigDict) -> None:
         "model.encoder.head": (model.encoder.head, HEADS),
         "data.augmentation": (config.data.augmentation, tuple(AUGMENTATIONS)),
         "probe.augmentation": (config.probe.augmentation, tuple(AUGMENTATIONS)),
+        "fid.width": (config.fid.width, TAPS),
         "checkpoint.best_mode": (config.checkpoint.best_mode, ("min", "max")),
     }
     choices |= {f"model.terms[{i}]": (term, TERMS) for i, term in enumerate(model.terms)}
@@ -187,17 +196,19 @@ def _check_ranges(config: ConfigDict) -> None:
     positive += tuple(f"training.learning_rate.{name}" for name in config.training.learning_rate)
     positive += ("training.max_skipped_in_a_row", "checkpoint.every", "checkpoint.keep_last")
     positive += tuple(f"log.{name}" for name in config.log)
-    positive += ("probe.steps", "probe.batch_size")
+    positive += ("probe.steps", "probe.batch_size", "fid.samples")
     flat = dict(_flatten(config.to_dict()))
     for field in positive:
         if not flat[field] > 0:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must be positive")
-    for field in ("data.workers", "checkpoint.keep_every", "probe.every", "seed"):
+    for field in ("data.workers", "checkpoint.keep_every", "probe.every", "fid.every", "seed"):
         if flat[field] < 0:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must not be negative")
     for field in ("training.adam_b2", "training.ema_decay"):
         if not 0 <= flat[field] < 1:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must be in [0, 1)")
+    if not flat["fid.jump"] > 1:
+        raise ConfigError(f"config.fid.jump is {flat['fid.jump']!r}; it must be greater than 1")
     if not 0 <= flat["data.max_damaged_share"] <= 1:
         share = flat["data.max_damaged_share"]
         raise ConfigError(f"config.data.max_damaged_share is {share!r}; it must be in [0, 1]")

@@ -19,6 +19,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from numpy_inception import stem_arrays  # noqa: E402
 from small_bigbigan import get_config  # noqa: E402
 
 from bigbigan_jax.training.bigbigan import BigBiGAN  # noqa: E402
@@ -76,3 +77,11 @@ def trained_workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "run"
     train(prepare_run(config, folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def inception_stem(tmp_path_factory):
+    """A file of the first layers of Inception, random: enough for 64-D features, and quick."""
+    path = tmp_path_factory.mktemp("inception") / "stem.npz"
+    np.savez(path, **stem_arrays())
+    return path

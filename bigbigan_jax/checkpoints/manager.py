@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
@@ -22,6 +23,7 @@ from bigbigan_jax.checkpoints.reader import (
     leaf_table,
     named_leaves,
     read_items,
+    read_later_metrics,
     read_record,
     write_later_metrics,
 )
@@ -102,6 +104,7 @@ class Checkpoints:
         metrics = {name: float(value) for name, value in (metrics or {}).items()}
         record = {"metadata": metadata, "metrics": metrics, "leaves": leaf_table(items, sums)}
         self._note_score(step, metrics)
+        self._note_later_scores()
         arguments = {name: ocp.args.StandardSave(item) for name, item in items.items()}
         arguments["record"] = ocp.args.JsonSave(seal(record))
         with _reported(f"{folder}: not saved"):
@@ -216,6 +219,24 @@ class Checkpoints:
         score = metrics.get(self._best_metric, math.nan)
         if math.isfinite(score):
             self._scores[step] = score
+
+    def _note_later_scores(self) -> None:
+        """Takes the scores that a job beside training has found since the last save."""
+        steps = [step for step in self.steps() if step not in self._scores]
+        if self._best_metric is None or not steps:
+            return
+        found = np.full(len(steps), np.nan, np.float32)
+        if jax.process_index() == 0:
+            for place, step in enumerate(steps):
+                try:
+                    metrics = read_later_metrics(self._folder(step))
+                    found[place] = metrics.get(self._best_metric, np.nan)
+                except (OSError, ValueError) as error:
+                    logging.warning("%s: no later metrics: %s", self._folder(step), error)
+        if jax.process_count() > 1:  # all must keep the same checkpoints
+            found = multihost_utils.broadcast_one_to_all(found)
+        for step, score in zip(steps, found, strict=True):
+            self._note_score(step, {self._best_metric: float(score)})
 
     def _explicit(self, step: int, read: Callable[[epath.Path], Any]) -> Any:
         folder = self._folder(step)

@@ -12,6 +12,7 @@ from tensorboardX import SummaryWriter
 
 from bigbigan_jax.checkpoints.reader import EVALUATION_METRICS, write_later_metrics
 from bigbigan_jax.evaluate.scoring import Score
+from bigbigan_jax.scores import metric_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,7 @@ class Result:
     def metrics(self) -> dict[str, float]:
         """The values by the names they have among the metrics of a checkpoint."""
         return {
-            name if name == "is" else f"{name}/{self.reference}": score.value
-            for name, score in self.scores.items()
+            metric_name(name, self.reference): score.value for name, score in self.scores.items()
         }
 
     def as_json(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Inception over the devices of this host."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from bigbigan_jax.batches import in_batches, local_mesh
-from bigbigan_jax.inception.network import LOGITS, TAPS, Inception
+from bigbigan_jax.inception.network import LOGITS, SIDE, TAPS, Inception
 from bigbigan_jax.inception.weights import InceptionWeights
 
 
@@ -30,13 +30,9 @@ class InceptionFeatures:
         weights.check(outputs)
         self.outputs = outputs
         self.fingerprint = weights.fingerprint
-        everywhere = NamedSharding(local_mesh(), PartitionSpec())
         last = max(outputs, key=(*TAPS, LOGITS).index)
-        abstract = jax.eval_shape(
-            Inception(last).init, jax.random.key(0), jnp.zeros((1, 299, 299, 3))
-        )
-        needed = {scope: weights.params[scope] for scope in abstract["params"]}
-        self._params = jax.device_put(needed, everywhere)
+        everywhere = NamedSharding(local_mesh(), PartitionSpec())
+        self._params = jax.device_put(needed_params(weights, last), everywhere)
         self._program = _program(last, outputs)
 
     def __call__(self, images: np.ndarray) -> dict[int, np.ndarray]:
@@ -53,15 +49,26 @@ class InceptionFeatures:
         return in_batches(self._program, self._params, images, largest=largest)
 
 
+def needed_params(weights: InceptionWeights, last: int) -> dict[str, Mapping[str, np.ndarray]]:
+    """The params of `Inception(last)` alone."""
+    image = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    needed = jax.eval_shape(Inception(last).init, key, image)["params"]
+    return {scope: weights.params[scope] for scope in needed}
+
+
+def outputs_of(params: Any, images: jax.Array, last: int) -> dict[int, jax.Array]:
+    """See `Inception`; images may be grey, [B, H, W, 1]."""
+    if images.shape[-1] == 1:
+        images = jnp.repeat(images, 3, axis=-1)
+    return Inception(last).apply({"params": params}, images)
+
+
 @functools.cache
 def _program(last: int, outputs: tuple[int, ...]) -> Callable[[Any, jax.Array], dict]:
-    network = Inception(last)
-
     @jax.jit
     def features(params: Any, images: jax.Array) -> dict[int, jax.Array]:
-        if images.shape[-1] == 1:
-            images = jnp.repeat(images, 3, axis=-1)
-        found = network.apply({"params": params}, images)
+        found = outputs_of(params, images, last)
         return {output: found[output] for output in outputs}
 
     return features

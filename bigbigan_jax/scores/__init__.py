@@ -14,6 +14,7 @@ from bigbigan_jax.scores.inception_score import InceptionSplit, inception_score
 from bigbigan_jax.scores.kernel import kernel_distance, mmd2
 from bigbigan_jax.scores.manifold import Manifold, manifold_scores
 from bigbigan_jax.scores.moments import Moments
+from bigbigan_jax.scores.names import is_metric_name, metric_name
 
 __all__ = [
     "FrechetReference",
@@ -24,8 +25,10 @@ __all__ = [
     "frechet_distance",
     "frechet_with_error",
     "inception_score",
+    "is_metric_name",
     "kernel_distance",
     "manifold_scores",
+    "metric_name",
     "mmd2",
     "warn_if_few",
 ]

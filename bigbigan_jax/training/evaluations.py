@@ -1,6 +1,6 @@
 """What judges a run now and then, outside of its training step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -30,4 +30,15 @@ class Evaluation(Protocol):
 
         Returns:
           The metrics; none if it gave up.
+        """
+
+    def alarm(self, found: Mapping[str, float], earlier: Mapping[int, Mapping[str, float]]) -> str:
+        """What is alarming about the metrics just found.
+
+        Args:
+          found: the metrics.
+          earlier: by step, the metrics of earlier checkpoints.
+
+        Returns:
+          A line; empty if all is well.
         """

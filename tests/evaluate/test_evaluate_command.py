@@ -24,10 +24,10 @@ def workdir(trained_workdir, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def flags(workdir, stem, tmp_path_factory):
+def flags(workdir, inception_stem, tmp_path_factory):
     cache = tmp_path_factory.mktemp("references")
     return (f"--workdir={workdir}", "--data=digits", "--references", "test",
-            f"--inception={stem}", f"--cache={cache}", *COUNTS)  # fmt: skip
+            f"--inception={inception_stem}", f"--cache={cache}", *COUNTS)  # fmt: skip
 
 
 def test_a_number_comes_with_all_it_depends_on(flags, workdir, tmp_path, capsys):
@@ -85,16 +85,16 @@ def folders(tmp_path_factory):
     return root
 
 
-def of_folders(folders, stem, *more):
-    return main(["images", f"--dir={folders / 'a'}", f"--inception={stem}", "--parts=2", *more])
+def of_folders(folders, weights, *more):
+    return main(["images", f"--dir={folders / 'a'}", f"--inception={weights}", "--parts=2", *more])
 
 
-def test_a_folder_against_itself_and_another(folders, stem, tmp_path):
+def test_a_folder_against_itself_and_another(folders, inception_stem, tmp_path):
     found = {}
     for against in "ab":
         file = tmp_path / f"{against}.json"
         more = (f"--against={folders / against}", f"--json={file}", "--size=16")
-        assert of_folders(folders, stem, *more) == 0
+        assert of_folders(folders, inception_stem, *more) == 0
         found[against] = json.loads(file.read_text())["results"][0]["scores"]
     assert found["a"]["fid_64"]["value"] < 1e-3
     assert found["b"]["fid_64"]["value"] > 100 * found["a"]["fid_64"]["value"]
@@ -115,7 +115,7 @@ def test_what_is_missing_is_one_line(flags, change, message, capsys):
     assert message in err[-1] and err[-1].startswith("error: ")
 
 
-def test_wrong_folders_are_one_line(folders, stem, tmp_path, capsys):
+def test_wrong_folders_are_one_line(folders, inception_stem, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").mkdir()
     for name in ("x.png", "y.png"):
@@ -125,13 +125,13 @@ def test_wrong_folders_are_one_line(folders, stem, tmp_path, capsys):
         ("empty", "no .jpg, .jpeg, .png, .webp file is there"),
         ("text", "x.png: 8 bytes starting with b'no image' are not a complete image"),
     ):
-        assert of_folders(folders, stem, f"--against={tmp_path / name}") == 1
+        assert of_folders(folders, inception_stem, f"--against={tmp_path / name}") == 1
         err = capsys.readouterr().err.splitlines()[-1]
         assert err.startswith("error: ") and message in err
 
 
-def test_too_few_images_are_one_line(folders, stem, capsys):
-    assert of_folders(folders, stem, f"--against={folders / 'b'}", "--parts=9") == 1
+def test_too_few_images_are_one_line(folders, inception_stem, capsys):
+    assert of_folders(folders, inception_stem, f"--against={folders / 'b'}", "--parts=9") == 1
     assert "a: 12 images; with --parts=9 there must be 18 or more" in capsys.readouterr().err
 
 

@@ -69,6 +69,10 @@ def test_the_workdir_of_another_run_is_refused_and_left_as_it_is(
     assert contents(trained) == before
 
 
+def test_the_best_may_be_chosen_by_a_job_beside(tmp_path):
+    prepare_run(changed(checkpoint__best_metric="fid_2048/train"), tmp_path)
+
+
 def test_what_does_not_decide_what_is_trained_may_change(trained):
     run = prepare_run(changed(steps=9, checkpoint__every=3, data__workers=1), trained)
     assert run.config.steps == 9

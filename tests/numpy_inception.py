@@ -77,6 +77,16 @@ def random_arrays(seed: int = 0) -> dict[str, np.ndarray]:
     return {name: np.float32(array) for name, array in arrays.items()}
 
 
+def stem_arrays() -> dict[str, np.ndarray]:
+    """Random weights of the layers before the first max pool, by the graph's scopes, folded."""
+    arrays, folded = random_arrays(), {}
+    names = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3")
+    for name, scope in zip(names, ("conv", "conv_1", "conv_2"), strict=True):
+        folded[f"{scope}/kernel"] = arrays[f"{name}.conv.weight"].transpose(2, 3, 1, 0)
+        folded[f"{scope}/bias"] = arrays[f"{name}.bn.bias"]
+    return folded
+
+
 def outputs(arrays: dict[str, np.ndarray], images: np.ndarray) -> dict[int, np.ndarray]:
     """All outputs for images [B, 299, 299, 3], 0 to 255."""
 

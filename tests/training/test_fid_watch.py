@@ -1,0 +1,94 @@
+"""The quick FID while training."""
+
+import numpy as np
+import pytest
+from small_runs import logged, saved_steps
+
+from bigbigan_jax.config import ConfigError
+from bigbigan_jax.training.fid_watch import FidWatch
+from bigbigan_jax.training.loop import train
+from bigbigan_jax.training.run import prepare_run
+
+NAME = "fid_64/quick"
+
+
+def with_watch(config, weights):
+    config.data.update({"name": "digits", "augmentation": "none", "workers": 0, "eval_split": ""})
+    config.fid.update({"every": 2, "width": 64, "samples": 20, "inception": str(weights)})
+    config.checkpoint.update({"every": 100, "keep_last": 1})
+    config.checkpoint.update({"best_metric": NAME, "best_mode": "min"})
+    config.log.update({"every": 100, "monitor_every": 100, "sheets_every": 100})
+    config.steps = 5
+    return config
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory, inception_stem):
+    """A run of five steps with the watch, and its workdir."""
+    from small_bigbigan import get_config
+
+    workdir = tmp_path_factory.mktemp("watched")
+    run = prepare_run(with_watch(get_config(), inception_stem), workdir)
+    return run, train(run), workdir
+
+
+def test_it_is_among_the_metrics_and_its_best_checkpoint_is_kept(watched):
+    _, _, workdir = watched
+    found = {line["step"]: line[NAME] for line in logged(workdir) if NAME in line}
+    assert sorted(found) == [2, 4]
+    assert all(value > 0 for value in found.values())
+    assert saved_steps(workdir) == sorted({min(found, key=found.get), 5})
+
+
+def test_the_same_state_has_the_same_value(watched):
+    run, outcome, _ = watched
+    (watch,) = run.evaluations
+    images = np.zeros((2, 16, 8, 8, 1), np.uint8)
+    first, second = (watch(outcome.state, images, run.key(), lambda: False) for _ in range(2))
+    assert first == second and first.keys() == {NAME}
+
+
+def test_it_gives_up_when_the_run_is_told_to_stop(watched):
+    run, outcome, _ = watched
+    (watch,) = run.evaluations
+    images = np.zeros((2, 16, 8, 8, 1), np.uint8)
+    assert watch(outcome.state, images, run.key(), lambda: True) == {}
+
+
+@pytest.mark.parametrize(("value", "alarming"), [(14.0, False), (16.0, True), (float("nan"), True)])
+def test_a_jump_names_the_last_good_checkpoint(watched, value, alarming):
+    (watch,) = watched[0].evaluations
+    earlier = {2: {NAME: 20.0}, 4: {NAME: 10.0}, 6: {NAME: 12.0}, 8: {NAME: 30.0}, 9: {}}
+    text = watch.alarm({NAME: value}, earlier)
+    assert bool(text) == alarming
+    if alarming:
+        assert "after 10 at step 4" in text and "the last good checkpoint is that of step 6" in text
+    assert watch.alarm({NAME: value}, {}) == ""
+
+
+def test_the_alarm_is_raised_while_training(tiny_config, inception_stem, tmp_path, monkeypatch):
+    values, alarms = iter([10.0, 40.0]), []
+    monkeypatch.setattr(FidWatch, "__call__", lambda *_: {NAME: next(values)})
+    monkeypatch.setattr("absl.logging.warning", lambda text, *values: alarms.append(text % values))
+    train(prepare_run(with_watch(tiny_config, inception_stem), tmp_path))
+    (alarm,) = [alarm for alarm in alarms if "collapsed" in alarm]
+    assert alarm.startswith("step 4: fid_64/quick is 40, after 10 at step 2")
+
+
+def test_training_goes_on_without_weights(tiny_config, tmp_path, caplog):
+    config = with_watch(tiny_config, tmp_path / "none.pth")
+    config.checkpoint.best_metric = ""
+    run = prepare_run(config, tmp_path / "run")
+    assert run.evaluations == ()
+    assert "none.pth is not on every host; `python -m bigbigan_jax.inception` downl" in caplog.text
+
+
+def test_weights_that_end_too_early_are_one_line(tiny_config, inception_stem, tmp_path):
+    config = with_watch(tiny_config, inception_stem)
+    config.fid.width = 768
+    with pytest.raises(ConfigError, match="config.fid.inception: .* end before the 768-D features"):
+        prepare_run(config, tmp_path)
+    (tmp_path / "damaged.npz").write_bytes(b"PK")
+    config.fid.inception = str(tmp_path / "damaged.npz")
+    with pytest.raises(ConfigError, match="config.fid.inception: .*damaged.npz: damaged or not"):
+        prepare_run(config, tmp_path)
