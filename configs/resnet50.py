@@ -14,6 +14,7 @@ from bigbigan_jax.config import default_config
 def get_config():
     """The defaults are this model; the checkpoint of the best linear probe is kept."""
     config = default_config()
+    config.fid.every = 5_000
     config.probe.every = 25_000
     config.checkpoint.best_metric = "probe/top-1"
     config.checkpoint.best_mode = "max"

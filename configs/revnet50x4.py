@@ -17,6 +17,7 @@ def get_config():
     config.model.encoder.trunk = "revnet50"
     config.model.encoder.width = 4.0
 
+    config.fid.every = 5_000
     config.probe.every = 25_000
     config.checkpoint.best_metric = "probe/top-1"
     config.checkpoint.best_mode = "max"

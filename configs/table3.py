@@ -11,7 +11,11 @@ That E has the rate of G, as in most of Table 1, is a decision. Needs: as config
 
 from bigbigan_jax.config_rows import Row, row_config
 
-BASE = {"training.learning_rate.encoder": 5e-5, "data.augmentation": "table3"}
+BASE = {
+    "training.learning_rate.encoder": 5e-5,
+    "data.augmentation": "table3",
+    "fid.every": 5_000,
+}
 
 ROWS = {
     "biggan_sl": Row(

@@ -70,3 +70,14 @@ def test_probes_are_measured(monkeypatch, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[2:]] == ["linear,"] * 2 + ["100-NN,"] * 3
     assert not list(tmp_path.iterdir())  # the features are gone
+
+
+def test_scores_are_measured(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import evaluation
+
+    monkeypatch.setattr(evaluation, "random_inception", lambda: lambda images: None)
+    sizes = ["--images=8", "--side=16", "--samples=120", "--keep=40", "--width=8", "--parts=3"]
+    monkeypatch.setattr(sys, "argv", ["evaluation", *sizes])
+    evaluation.main()
+    assert len(capsys.readouterr().out.splitlines()) == 8

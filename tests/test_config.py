@@ -115,6 +115,9 @@ WRONG = [
     ("checkpoint.keep_last", 0, "positive"),
     ("log.every", 0, "positive"),
     ("scores", ("fid",), "'labels'"),
+    ("fid.width", 100, "64, 192, 768, 2048"),
+    ("fid.jump", 1.0, "greater than 1"),
+    ("fid.every", -1, "not be negative"),
 ]
 
 

@@ -100,7 +100,7 @@ def _parse_images(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--inception", type=local_path, default=DEFAULT, help=f"weights; default: {DEFAULT}")
+    add("--inception", default=DEFAULT, help=f"its weights; default: {DEFAULT}")
     add("--parts", type=int, default=10, help="of the images, for spreads; default: 10")
     add(
         "--keep",

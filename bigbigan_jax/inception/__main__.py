@@ -29,7 +29,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Reads the command line; a mistake in it ends the process with code 2."""
     parser = Parser(prog=PROGRAM, description=_DESCRIPTION)
     parser.add_argument(
-        "--out", type=local_path, default=DEFAULT.expanduser(), help=f"default: {DEFAULT}"
+        "--out", type=local_path, default=Path(DEFAULT).expanduser(), help=f"default: {DEFAULT}"
     )
     return parser.parse_args(arguments)
 

@@ -10,10 +10,10 @@ import io
 import pickle
 import struct
 import zipfile
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from etils import epath
 
 from bigbigan_jax.inception.errors import WeightsError
 
@@ -38,7 +38,7 @@ _CORRUPT = (
 )
 
 
-def read_torch_file(path: Path) -> dict[str, np.ndarray]:
+def read_torch_file(path: epath.Path) -> dict[str, np.ndarray]:
     """Reads a dictionary of tensors that `torch.save` wrote on a little-endian machine.
 
     Raises:

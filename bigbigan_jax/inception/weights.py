@@ -2,14 +2,15 @@
 
 import dataclasses
 import hashlib
+import os
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from etils import epath
 
 from bigbigan_jax.inception.errors import WeightsError
 from bigbigan_jax.inception.names import CONVOLUTIONS
@@ -18,9 +19,10 @@ from bigbigan_jax.inception.torch_file import read_torch_file
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
-DEFAULT = Path("~/.cache/bigbigan_jax") / FILE
+DEFAULT = epath.Path("~/.cache/bigbigan_jax") / FILE
 GRAPH = "Inception-v3, TensorFlow graph of 2015-12-05"
 RESIZE = "bilinear to 299 px as by TensorFlow 1"
+Params = dict[str, dict[str, np.ndarray]]
 _BATCH_NORM_EPS = 1e-3  # of the graph
 
 
@@ -53,18 +55,18 @@ class InceptionWeights:
                 )
 
 
-def read_weights(path: Path = DEFAULT) -> InceptionWeights:
+def read_weights(path: str | os.PathLike[str] = DEFAULT) -> InceptionWeights:
     """Reads weights of the graph of 2015-12-05.
 
     Args:
-      path: pytorch-fid's .pth; an .npz with the same names; or an .npz with BatchNorm folded,
-        <scope>/kernel (HWIO) and <scope>/bias by the graph's scopes, which may hold only the first
-        layers.
+      path: local or gs://: pytorch-fid's .pth; an .npz with the same names; or an .npz with
+        BatchNorm folded, <scope>/kernel (HWIO) and <scope>/bias by the graph's scopes, which may
+        hold only the first layers.
 
     Raises:
       WeightsError: there is no such file, or it holds something else.
     """
-    path = path.expanduser()
+    path = epath.Path(path).expanduser()
     if not path.exists():
         raise WeightsError(
             f"{path}: no weights of Inception there, which FID and IS need; "
@@ -83,7 +85,7 @@ def read_weights(path: Path = DEFAULT) -> InceptionWeights:
     return InceptionWeights(params, outputs, digest.hexdigest()[:16])
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def _read_npz(path: epath.Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
@@ -91,7 +93,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         raise WeightsError(f"{path}: damaged or not an .npz file ({error})") from error
 
 
-def _from_torch(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+def _from_torch(path: epath.Path, arrays: Mapping[str, np.ndarray]) -> Params:
     """The layers by the graph's scopes, with BatchNorm folded in."""
     params = {}
     try:
@@ -112,8 +114,8 @@ def _from_torch(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[
     return params
 
 
-def _folded(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
-    params: dict[str, dict[str, np.ndarray]] = {}
+def _folded(arrays: Mapping[str, np.ndarray]) -> Params:
+    params: Params = {}
     for name, array in arrays.items():
         scope, _, part = name.rpartition("/")
         # The Inception Score is made without these.
@@ -122,7 +124,7 @@ def _folded(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]
     return params
 
 
-def _outputs(path: Path, params: Mapping[str, Any]) -> tuple[int, ...]:
+def _outputs(path: epath.Path, params: Mapping[str, Any]) -> tuple[int, ...]:
     """The outputs that the weights reach; their shapes are checked on the way."""
     reached: list[int] = []
     image = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)

@@ -9,12 +9,12 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from absl import logging
+from etils import epath
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
@@ -80,7 +80,7 @@ class FidWatch:
           ConfigError: the weights are damaged, or end before the features wanted.
         """
         fid = config["fid"]
-        path = Path(fid["inception"] or DEFAULT).expanduser()
+        path = epath.Path(fid["inception"] or DEFAULT).expanduser()
         if not multihost_utils.process_allgather(np.asarray(path.exists())).all():
             logging.warning(
                 "no FID in training: %s is not on every host; `python -m bigbigan_jax.inception` "
