@@ -82,18 +82,21 @@ def _assert_metrics_are_those_of_one_process(workdir):
         np.testing.assert_allclose(first[name], value, rtol=1e-2, atol=1e-3, err_msg=name)
 
 
-def test_both_probe_together(tmp_path):
+def test_both_judge_together(tmp_path, inception_stem):
     small = {
         **{"steps": 1, "data.name": "digits", "data.eval_split": "", "data.workers": 0},
         **{"data.augmentation": "none", "probe.augmentation": "none"},
         **{"probe.every": 1, "probe.steps": 60, "probe.batch_size": 64},
+        **{"fid.every": 1, "fid.width": 64, "fid.samples": 30, "fid.inception": inception_stem},
     }
     flags = [f"--config.{name}={value}" for name, value in small.items()]
     config = f"--config={ROOT / 'tests' / 'small_bigbigan.py'}"
     for code, _, err in map(finish, start_pair([tmp_path] * 2, *flags, config=config)):
         assert code == 0, err
+    found = {name: value for line in logged(tmp_path) for name, value in line.items()}
     # Far from a tenth: the features of each process met the labels of their own images.
-    assert logged(tmp_path)[-1]["probe/top-1"] > 0.3
+    assert found["probe/top-1"] > 0.3
+    assert found["fid_64/quick"] > 0
 
 
 def test_a_workdir_that_is_not_shared_is_refused(tmp_path):

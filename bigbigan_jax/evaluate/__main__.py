@@ -4,7 +4,7 @@ import argparse
 import functools
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from bigbigan_jax.checkpoints import absolute
 from bigbigan_jax.data import open_source
 from bigbigan_jax.evaluate import results
 from bigbigan_jax.evaluate.command import IMAGES, parse
-from bigbigan_jax.evaluate.evaluation import Evaluation
 from bigbigan_jax.evaluate.folders import score_folders
 from bigbigan_jax.evaluate.plot import write_plot
+from bigbigan_jax.evaluate.protocol import EvaluationProtocol
 from bigbigan_jax.evaluate.references import reference_of
 from bigbigan_jax.evaluate.watch import watch
 from bigbigan_jax.hub import Model, load
@@ -52,8 +52,8 @@ def _score_models(flags: argparse.Namespace) -> None:
     def score(model: Model) -> None:
         step = model.about["step"]
         evaluation = evaluation_of(model.generated_size, model.networks.image_channels)
-        protocols = evaluation.protocols(truncations)
-        if not exported and flags.watch and results.are_known(workdir, step, protocols):
+        known = flags.watch and results.are_known(workdir, step, evaluation.protocols(truncations))
+        if known:
             print(f"step {step} has been scored already", file=sys.stderr)
             return
         found = evaluation(model, truncations, _shown)
@@ -70,18 +70,20 @@ def _score_models(flags: argparse.Namespace) -> None:
         write_plot(flags.plot, results.of_workdir(workdir), flags.samples)
 
 
-def _evaluations(flags: argparse.Namespace):
+def _evaluations(flags: argparse.Namespace) -> Callable[[int, int], EvaluationProtocol]:
     """Makes the evaluation of models of a size and a number of channels; checks flags before."""
     weights = read_weights(flags.inception)
     inception = InceptionFeatures(weights, weights.outputs)
     sources = [open_source(flags.data, split, flags.data_dir) for split in flags.references]
 
-    def evaluation(size: int, channels: int) -> Evaluation:
+    def evaluation(size: int, channels: int) -> EvaluationProtocol:
         references = [
             reference_of(source, size, channels, inception, flags.keep, flags.cache, _shown)
             for source in sources
         ]
-        return Evaluation(inception, references, flags.samples, flags.parts, flags.keep, flags.seed)
+        return EvaluationProtocol(
+            inception, references, flags.samples, flags.parts, flags.keep, flags.seed
+        )
 
     return evaluation
 

@@ -82,7 +82,8 @@ def collect(
             probabilities = softmax(block[LOGITS].astype(np.float64), axis=1)
             _add(splits, part, InceptionSplit.of(probabilities))
         start += rows
-        part += start == ends[part]
+        if start == ends[part]:
+            part += 1
     if start != count:
         raise ScoreError(f"{start} images came of {count}")
     return Collected(

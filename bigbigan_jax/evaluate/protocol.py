@@ -15,7 +15,7 @@ from bigbigan_jax.models.standing_statistics import GENERATOR_BATCHES
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class EvaluationProtocol:
     """Scores models by one protocol (arXiv 1907.02544, section 4; arXiv 1809.11096, appendix C).
 
     G has averaged weights and standing statistics. Its samples are rounded to bytes, as images in
