@@ -196,7 +196,7 @@ def _check_ranges(config: ConfigDict) -> None:
     positive += tuple(f"training.learning_rate.{name}" for name in config.training.learning_rate)
     positive += ("training.max_skipped_in_a_row", "checkpoint.every", "checkpoint.keep_last")
     positive += tuple(f"log.{name}" for name in config.log)
-    positive += ("probe.steps", "probe.batch_size", "fid.samples")
+    positive += ("probe.steps", "probe.batch_size")
     flat = dict(_flatten(config.to_dict()))
     for field in positive:
         if not flat[field] > 0:
@@ -207,6 +207,8 @@ def _check_ranges(config: ConfigDict) -> None:
     for field in ("training.adam_b2", "training.ema_decay"):
         if not 0 <= flat[field] < 1:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must be in [0, 1)")
+    if flat["fid.samples"] < 2:
+        raise ConfigError(f"config.fid.samples is {flat['fid.samples']!r}; it must be at least 2")
     if not flat["fid.jump"] > 1:
         raise ConfigError(f"config.fid.jump is {flat['fid.jump']!r}; it must be greater than 1")
     if not 0 <= flat["data.max_damaged_share"] <= 1:

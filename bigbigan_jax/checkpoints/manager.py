@@ -23,8 +23,8 @@ from bigbigan_jax.checkpoints.reader import (
     leaf_table,
     named_leaves,
     read_items,
-    read_later_metrics,
     read_record,
+    read_record_alone,
     write_later_metrics,
 )
 
@@ -32,8 +32,9 @@ from bigbigan_jax.checkpoints.reader import (
 class Checkpoints:
     """The checkpoints of one run, in `workdir/checkpoints/<number of finished updates>`.
 
-    Kept are the last `keep_last`, every step divisible by `keep_every`, and the best by the
-    metric `best_metric`. With several processes, all make the same calls, on a shared folder.
+    Kept are the last `keep_last`, every step divisible by `keep_every`, the best by the metric
+    `best_metric`, and the one that is pinned. With several processes, all make the same calls, on a
+    shared folder.
     """
 
     def __init__(
@@ -50,17 +51,14 @@ class Checkpoints:
         self._damaged = workdir / "checkpoints_damaged"
         self._best_metric = best_metric
         self._scores: dict[int, float] = {}
+        self._pinned: set[int] = set()
         self._cleaned = False
-        keep = keep_policy(keep_last, keep_every, self._scores, best_mode)
+        keep = keep_policy(keep_last, keep_every, self._scores, best_mode, self._pinned)
         # Not cleanup_tmp_directories: whoever opened the folder only to read would delete what
         # a running training is just writing. Our first save cleans up instead.
         options = ocp.CheckpointManagerOptions(create=False, preservation_policy=keep)
         self._manager = ocp.CheckpointManager(self._directory, options=options)
-        for step in self.steps() if best_metric is not None else ():
-            try:
-                self._note_score(step, read_record(self._folder(step))["metrics"])
-            except Damaged as damage:  # it has no score; restore is where it is set aside
-                logging.warning("%s: no metrics: %s", self._folder(step), damage)
+        self._note_scores()
 
     def save(
         self,
@@ -104,7 +102,7 @@ class Checkpoints:
         metrics = {name: float(value) for name, value in (metrics or {}).items()}
         record = {"metadata": metadata, "metrics": metrics, "leaves": leaf_table(items, sums)}
         self._note_score(step, metrics)
-        self._note_later_scores()
+        self._note_scores()
         arguments = {name: ocp.args.StandardSave(item) for name, item in items.items()}
         arguments["record"] = ocp.args.JsonSave(seal(record))
         with _reported(f"{folder}: not saved"):
@@ -121,11 +119,16 @@ class Checkpoints:
           CheckpointError: they cannot be written, or the save before failed.
         """
         self.wait()
-        metrics = {name: float(value) for name, value in metrics.items()}
+        metrics = {name: float(v) for name, v in metrics.items() if math.isfinite(v)}
         if jax.process_index() == 0:
             with _reported(f"{self._folder(step)}: metrics not written"):
                 write_later_metrics(self._folder(step), metrics)
         self._note_score(step, metrics)
+
+    def pin(self, step: int) -> None:
+        """Keeps a step, whatever else is kept, until another is pinned."""
+        self._pinned.clear()
+        self._pinned.add(step)
 
     def metrics(self, step: int) -> dict[str, float]:
         """The metrics of a checkpoint; raises CheckpointError if there is no such whole one."""
@@ -220,21 +223,22 @@ class Checkpoints:
         if math.isfinite(score):
             self._scores[step] = score
 
-    def _note_later_scores(self) -> None:
-        """Takes the scores that a job beside training has found since the last save."""
-        steps = [step for step in self.steps() if step not in self._scores]
+    def _note_scores(self) -> None:
+        """Takes the scores of the checkpoints there are, also those found since the last save."""
+        steps = self.steps()
         if self._best_metric is None or not steps:
             return
-        found = np.full(len(steps), np.nan, np.float32)
+        found = np.full(len(steps), np.nan)
         if jax.process_index() == 0:
             for place, step in enumerate(steps):
                 try:
-                    metrics = read_later_metrics(self._folder(step))
+                    metrics = read_record_alone(self._folder(step))["metrics"]
                     found[place] = metrics.get(self._best_metric, np.nan)
-                except (OSError, ValueError) as error:
-                    logging.warning("%s: no later metrics: %s", self._folder(step), error)
+                except Exception as error:  # it has no score; restore is where it is set aside
+                    logging.warning("%s: no metrics: %s", self._folder(step), first_line(error))
         if jax.process_count() > 1:  # all must keep the same checkpoints
-            found = multihost_utils.broadcast_one_to_all(found)
+            sent = multihost_utils.broadcast_one_to_all(found.view(np.uint32))
+            found = np.asarray(sent).view(np.float64)
         for step, score in zip(steps, found, strict=True):
             self._note_score(step, {self._best_metric: float(score)})
 

@@ -6,7 +6,6 @@ A folder holds the items `state` and `statistics`, arrays as Orbax writes them, 
 """
 
 import json
-import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from etils import epath
 from jax.experimental import multihost_utils
 
 from bigbigan_jax.checkpoints.checksum import checksums, unseal
+from bigbigan_jax.checkpoints.evaluations import evaluation_metrics
 
 T = TypeVar("T")
 
@@ -33,8 +33,7 @@ _NOT_DAMAGE_STATUS = re.compile(
     r"PERMISSION_DENIED|UNAUTHENTICATED|UNAVAILABLE|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|CANCELLED"
 )
 
-# In the folder of a checkpoint: found by training, and by a job beside it.
-LATER_METRICS, EVALUATION_METRICS = "record/later_metrics.json", "record/evaluation_metrics.json"
+LATER_METRICS = "record/later_metrics.json"  # in the folder of a checkpoint
 
 
 class CheckpointError(RuntimeError):
@@ -72,37 +71,26 @@ def steps_in(directory: epath.Path) -> list[int]:
 
 def read_record(folder: epath.Path) -> dict[str, Any]:
     """Returns {"metadata", "metrics", "leaves"}; raises as `_agreed`."""
-
-    def read() -> dict[str, Any]:
-        record = unseal(json.loads((folder / "record" / "metadata").read_text()))
-        return record | {"metrics": record["metrics"] | read_later_metrics(folder)}
-
-    return _agreed(folder, read)
+    return _agreed(folder, lambda: read_record_alone(folder))
 
 
-def write_later_metrics(
-    folder: epath.Path, metrics: dict[str, float], name: str = LATER_METRICS
-) -> None:
-    """Puts metrics that were found after a checkpoint was saved beside its record.
+def read_record_alone(folder: epath.Path) -> dict[str, Any]:
+    """The same in one process; raises whatever reading raises."""
+    record = unseal(json.loads((folder / "record" / "metadata").read_text()))
+    metrics = record["metrics"] | _read_later_metrics(folder)
+    return record | {"metrics": metrics | evaluation_metrics(folder, record["leaves"])}
 
-    Args:
-      folder: of the checkpoint.
-      metrics: to add; those that are not finite are left out.
-      name: of the file, one for each writer, so that none overwrites what another found.
-    """
-    file = folder / name
-    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+def write_later_metrics(folder: epath.Path, metrics: dict[str, float]) -> None:
+    """Puts metrics that training found after a checkpoint was saved beside its record."""
+    file = folder / LATER_METRICS
     partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(_read_metrics(file) | finite))
+    partial.write_text(json.dumps(_read_later_metrics(folder) | metrics))
     partial.replace(file)
 
 
-def read_later_metrics(folder: epath.Path) -> dict[str, float]:
-    """All metrics that were found after a checkpoint was saved."""
-    return _read_metrics(folder / LATER_METRICS) | _read_metrics(folder / EVALUATION_METRICS)
-
-
-def _read_metrics(file: epath.Path) -> dict[str, float]:
+def _read_later_metrics(folder: epath.Path) -> dict[str, float]:
+    file = folder / LATER_METRICS
     return json.loads(file.read_text()) if file.exists() else {}
 
 

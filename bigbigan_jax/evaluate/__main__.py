@@ -10,6 +10,7 @@ import numpy as np
 
 from bigbigan_jax.arguments import ended
 from bigbigan_jax.checkpoints import absolute
+from bigbigan_jax.checkpoints.evaluations import evaluation_file
 from bigbigan_jax.data import open_source
 from bigbigan_jax.evaluate import results
 from bigbigan_jax.evaluate.command import IMAGES, parse
@@ -50,24 +51,25 @@ def _score_models(flags: argparse.Namespace) -> None:
     truncations = [None, *flags.truncation]
 
     def score(model: Model) -> None:
-        step = model.about["step"]
+        step, weights = model.about["step"], model.about["weights"]
         evaluation = evaluation_of(model.generated_size, model.networks.image_channels)
-        known = flags.watch and results.are_known(workdir, step, evaluation.protocols(truncations))
-        if known:
+        protocols = evaluation.protocols(truncations)
+        file = evaluation_file(workdir, step, weights)
+        if flags.watch and results.are_known(file, protocols):
             print(f"step {step} has been scored already", file=sys.stderr)
-            return
-        found = evaluation(model, truncations, _shown)
-        print(f"\n{model.about['source']}")
-        _show(flags, found)
-        if not exported:
-            results.record(workdir, step, found)
+        else:
+            found = evaluation(model, truncations, _shown)
+            print(f"\n{model.about['source']}")
+            _show(flags, found)
+            if not exported:
+                results.record(workdir, step, weights, found)
+        if flags.plot:
+            write_plot(flags.plot, workdir, protocols, flags.samples)
 
     if flags.watch:
         watch(workdir, score)
     else:
         score(load(flags.workdir, flags.step))
-    if flags.plot:
-        write_plot(flags.plot, results.of_workdir(workdir), flags.samples)
 
 
 def _evaluations(flags: argparse.Namespace) -> Callable[[int, int], EvaluationProtocol]:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
+from bigbigan_jax.data import DataError
 from bigbigan_jax.evaluate.collecting import collect
 from bigbigan_jax.evaluate.images import of_files
 from bigbigan_jax.evaluate.references import Reference, Shown
 from bigbigan_jax.evaluate.results import Result
 from bigbigan_jax.evaluate.scoring import scores_of
 from bigbigan_jax.inception import GRAPH, RESIZE, InceptionFeatures
-from bigbigan_jax.prepare.image_files import list_images
+from bigbigan_jax.prepare.image_files import ImageFile, list_images
 from bigbigan_jax.scores import ScoreError
 
 
@@ -40,8 +41,7 @@ def score_folders(
       bigbigan_jax.data.DataError: a file is no image.
       bigbigan_jax.scores.ScoreError: there are too few.
     """
-    images = list_images(directory, "--dir").images
-    real = list_images(against, "--against").images
+    images, real = _images(directory, "--dir"), _images(against, "--against")
     for flag, found, least in (("--dir", images, 2 * parts), ("--against", real, 2)):
         if len(found) < least:
             folder = directory if flag == "--dir" else against
@@ -79,3 +79,12 @@ def score_folders(
         "reference": reference.about,
     }
     return Result(reference.name, None, scores_of(of_images, reference), protocol)
+
+
+def _images(folder: str, flag: str) -> list[ImageFile]:
+    """The images of a folder, each of which can be read as far as one can see from outside."""
+    images = list_images(folder, flag).images
+    for image in images:
+        if image.problem:
+            raise DataError(f"{flag}={folder}: {'/'.join(image.parts)} {image.problem}")
+    return images

@@ -4,14 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from etils import epath
 
-def write_plot(path: Path, found: Mapping[int, Sequence[dict[str, Any]]], samples: int) -> None:
+from bigbigan_jax.checkpoints.evaluations import evaluations_in, read_evaluations
+
+
+def write_plot(
+    path: Path, workdir: epath.Path, protocols: Sequence[Mapping[str, Any]], samples: int
+) -> None:
     """Draws FID of the widest features against the step, and IS against FID where z is truncated.
 
     Args:
       path: PNG to write.
-      found: by step, results as `Result.as_json` has them.
-      samples: only results of so many samples are drawn, as others cannot be compared.
+      workdir: whose evaluations are drawn.
+      protocols: only results by one of these are drawn, as others cannot be compared.
+      samples: of them.
     """
     # Slow to import; most uses of the command draw nothing.
     import matplotlib
@@ -21,9 +28,10 @@ def write_plot(path: Path, found: Mapping[int, Sequence[dict[str, Any]]], sample
 
     over_steps: dict[str, list[tuple[int, float, float]]] = {}
     by_truncation: dict[str, list[tuple[float, float, float]]] = {}
-    for step, results in found.items():
-        for result in results:
-            if result["protocol"]["samples"] != samples:
+    for evaluations in filter(None, map(read_evaluations, evaluations_in(workdir))):
+        step = evaluations["step"]
+        for result in evaluations["results"]:
+            if result["protocol"] not in protocols:
                 continue
             scores, truncation = result["scores"], result["truncation"]
             fid = max((n for n in scores if n.startswith("fid_")), key=lambda n: int(n[4:]))

@@ -1,16 +1,18 @@
 """What an evaluation found, with all that the numbers depend on: as a table, and on disk."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from absl import logging
 from etils import epath
 from tensorboardX import SummaryWriter
 
-from bigbigan_jax.checkpoints.reader import EVALUATION_METRICS, write_later_metrics
+from bigbigan_jax.checkpoints.evaluations import (
+    evaluation_file,
+    read_evaluations,
+    write_evaluations,
+)
 from bigbigan_jax.evaluate.scoring import Score
 from bigbigan_jax.scores import metric_name
 
@@ -36,12 +38,6 @@ class Result:
         """What a table calls it."""
         suffix = "" if self.truncation is None else f", truncation {self.truncation:g}"
         return self.reference + suffix
-
-    def metrics(self) -> dict[str, float]:
-        """The values by the names they have among the metrics of a checkpoint."""
-        return {
-            metric_name(name, self.reference): score.value for name, score in self.scores.items()
-        }
 
     def as_json(self) -> dict[str, Any]:
         """For JSON, which has no NaN."""
@@ -86,53 +82,32 @@ def _cell(score: Score | None) -> str:
     return f"{score.value:.4g}" + ("" if math.isnan(score.spread) else f" ± {score.spread:.2g}")
 
 
-def are_known(workdir: epath.Path, step: int, protocols: Sequence[dict[str, Any]]) -> bool:
-    """Whether a checkpoint has been scored by these protocols."""
-    file = _file(workdir, step)
-    if not file.exists():
-        return False
-    try:
-        found = [result["protocol"] for result in json.loads(file.read_text())["results"]]
-    except (ValueError, KeyError, TypeError) as error:
-        logging.warning("%s is damaged (%r); the checkpoint is scored anew", file, error)
-        return False
-    return all(json.loads(json.dumps(protocol)) in found for protocol in protocols)
+def are_known(file: epath.Path, protocols: Sequence[dict[str, Any]]) -> bool:
+    """Whether all these protocols are among the results in a file of `evaluation_file`."""
+    found = [result["protocol"] for result in _results(file)]
+    return all(protocol in found for protocol in protocols)
 
 
-def of_workdir(workdir: epath.Path) -> dict[int, list[dict[str, Any]]]:
-    """By step, what is known of the checkpoints of a workdir, as `Result.as_json` has it."""
-    files = sorted((workdir / "evaluations").glob("*.json"))
-    return {int(file.stem): json.loads(file.read_text())["results"] for file in files}
+def record(workdir: epath.Path, step: int, weights: int, results: Sequence[Result]) -> None:
+    """Writes results of a checkpoint to where one looks for them: `evaluations/` and TensorBoard.
 
-
-def record(workdir: epath.Path, step: int, results: Sequence[Result]) -> None:
-    """Writes results of a checkpoint to where one looks for them.
-
-    All go to `evaluations/<step>.json`, where those of other protocols stay; those without
-    truncation also to TensorBoard and among the metrics of the checkpoint, by which the best is
-    chosen.
+    Results by other protocols stay. Those without truncation are among the metrics of the
+    checkpoint, by which the best is chosen: of several, the one of the most samples.
     """
+    file = evaluation_file(workdir, step, weights)
+    protocols = [result.protocol for result in results]
+    rows = [row for row in _results(file) if row["protocol"] not in protocols]
+    rows += [result.as_json() for result in results]
     metrics = {}
-    for result in results:
-        metrics |= result.metrics() if result.truncation is None else {}
-    rows = [result.as_json() for result in results]
-    file = _file(workdir, step)
-    if file.exists():
-        protocols = [row["protocol"] for row in json.loads(json.dumps(rows))]
-        earlier = json.loads(file.read_text())["results"]
-        rows = [row for row in earlier if row["protocol"] not in protocols] + rows
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps({"step": step, "results": rows}, indent=1) + "\n")
-    partial.replace(file)
-    try:
-        write_later_metrics(workdir / "checkpoints" / str(step), metrics, EVALUATION_METRICS)
-    except OSError as error:
-        logging.warning("the checkpoint of step %d is gone: %s", step, error)
-    with SummaryWriter(str(workdir / "tensorboard")) as board:
+    for row in sorted(rows, key=lambda row: row["protocol"]["samples"]):
+        for name, score in row["scores"].items() if row["truncation"] is None else ():
+            metrics[metric_name(name, row["reference"])] = score["value"]
+    write_evaluations(file, {"step": step, "metrics": metrics, "results": rows})
+    # Not in the folder of the training's events: TensorBoard follows one writer a folder.
+    with SummaryWriter(str(workdir / "tensorboard" / "evaluation")) as board:
         for name, value in metrics.items():
             board.add_scalar(name, value, step)
 
 
-def _file(workdir: epath.Path, step: int) -> epath.Path:
-    return workdir / "evaluations" / f"{step:07d}.json"
+def _results(file: epath.Path) -> list[dict[str, Any]]:
+    return (read_evaluations(file) or {"results": []})["results"]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from etils import epath
+from orbax.checkpoint.utils import is_tmp_checkpoint
 
 from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.checkpoints.reader import Damaged, read_record, steps_in
@@ -16,25 +17,30 @@ POLL = 30.0  # seconds
 def watch(workdir: epath.Path, score: Callable[[Model], None], poll: float = POLL) -> None:
     """Scores each checkpoint, oldest first, until that of the run's last step has been scored.
 
+    A run that ends early leaves it waiting.
+
     Args:
       workdir: of the run, which may not have begun.
       score: scores a model.
       poll: seconds between two looks.
     """
-    folder, done = workdir / "checkpoints", set()
+    folder, done, refused = workdir / "checkpoints", set(), set()
     if not steps_in(folder):
         print(f"waiting for checkpoints in {folder}", file=sys.stderr)
     while True:
-        steps = steps_in(folder)
+        # On object stores a checkpoint has its name before it is whole.
+        steps = [s for s in steps_in(folder) if not is_tmp_checkpoint(folder / str(s))]
         for step in sorted({*steps} - done):
-            done.add(step)
             try:
                 model = load(workdir, step)
-            except LoadError as error:  # saved in haste, damaged, or removed meanwhile
-                print(f"left out: {error}", file=sys.stderr)
+            except LoadError as error:  # saved in haste, damaged, removed, or out of reach
+                if step not in refused:
+                    print(f"not scored for now: {error}", file=sys.stderr)
+                refused.add(step)
                 continue
             score(model)
-        if steps and _is_last(folder / str(steps[-1])):
+            done.add(step)
+        if steps and steps[-1] in done and _is_last(folder / str(steps[-1])):
             return
         time.sleep(poll)
 

@@ -1,15 +1,14 @@
 """Reads a model out of a workdir of training, or out of one exported file."""
 
-import json
 import math
 import os
-import zlib
 from typing import Any, Literal
 
 from absl import logging
 from etils import epath
 
 from bigbigan_jax.checkpoints import absolute
+from bigbigan_jax.checkpoints.evaluations import weights_number
 from bigbigan_jax.checkpoints.reader import (
     CheckpointError,
     Damaged,
@@ -140,7 +139,7 @@ def _read(folder: epath.Path) -> Model:
         "step": int(folder.name),
         "metrics": record["metrics"],
         "versions": metadata["versions"],
-        "weights": zlib.crc32(json.dumps(record["leaves"]).encode()),
+        "weights": weights_number(record["leaves"]),
         "source": str(folder),
     }
     return Model(networks, variables, statistics.get("features", {}), about)

@@ -7,9 +7,12 @@ pickles only what a dictionary of tensors needs is understood; anything else is 
 import collections
 import dataclasses
 import io
+import math
+import os
 import pickle
 import struct
 import zipfile
+import zlib
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -35,6 +38,10 @@ _CORRUPT = (
     KeyError,
     IndexError,
     AttributeError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,  # a zip file with a password, or of another version
+    zlib.error,
 )
 
 
@@ -87,6 +94,8 @@ class _Tensor:
         last = self.offset + sum(
             (n - 1) * s for n, s in zip(self.shape, self.strides, strict=True) if n
         )
+        if math.prod(self.shape) > len(numbers):  # a view that repeats its numbers
+            raise ValueError("a tensor is larger than its storage")
         if min((self.offset, *self.shape, *self.strides)) < 0 or last >= max(1, len(numbers)):
             raise ValueError("a tensor reaches beyond its storage")
         strides = [stride * numbers.itemsize for stride in self.strides]
@@ -144,13 +153,15 @@ def _read_stream(file: BinaryIO) -> Any:
     found = _Unpickler(file).load()
     tensors = found.values() if isinstance(found, dict) else ()
     dtypes = {t.storage.key: t.storage.dtype for t in tensors if isinstance(t, _Tensor)}
-    storages = {}
+    storages, place = {}, file.tell()
+    length = file.seek(0, os.SEEK_END)
+    file.seek(place)
     for key in map(str, _Unpickler(file).load()):
         (count,) = struct.unpack("<q", file.read(8))
         size = count * np.dtype(dtypes[key]).itemsize
-        data = file.read(size)
-        if len(data) != size:
+        if not 0 <= size <= length - file.tell():
             raise EOFError("the file ends too early")
+        data = file.read(size)
         storages[key] = np.frombuffer(data, dtypes[key])
     return _resolved(found, lambda storage: storages[storage.key])
 

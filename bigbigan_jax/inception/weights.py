@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,15 +74,19 @@ def read_weights(path: str | os.PathLike[str] = DEFAULT) -> InceptionWeights:
             "`python -m bigbigan_jax.inception` downloads them, or give a file you have"
         )
     arrays = _read_npz(path) if path.suffix == ".npz" else read_torch_file(path)
-    params = _from_torch(path, arrays) if "Conv2d_1a_3x3.conv.weight" in arrays else _folded(arrays)
+    params = (
+        _from_torch(path, arrays)
+        if "Conv2d_1a_3x3.conv.weight" in arrays
+        else _folded(path, arrays)
+    )
     for scope, layer in params.items():
         if not all(np.isfinite(array).all() for array in layer.values()):
             raise WeightsError(f"{path}: {scope} has values that are not finite")
     outputs = _outputs(path, params)
     digest = hashlib.sha256()
     for scope in sorted(params):
-        for array in params[scope].values():
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for part in sorted(params[scope]):
+            digest.update(np.ascontiguousarray(params[scope][part]).tobytes())
     return InceptionWeights(params, outputs, digest.hexdigest()[:16])
 
 
@@ -89,7 +94,7 @@ def _read_npz(path: epath.Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(f"{path}: damaged or not an .npz file ({error})") from error
 
 
@@ -114,12 +119,14 @@ def _from_torch(path: epath.Path, arrays: Mapping[str, np.ndarray]) -> Params:
     return params
 
 
-def _folded(arrays: Mapping[str, np.ndarray]) -> Params:
+def _folded(path: epath.Path, arrays: Mapping[str, np.ndarray]) -> Params:
     params: Params = {}
     for name, array in arrays.items():
         scope, _, part = name.rpartition("/")
         # The Inception Score is made without these.
         if (scope, part) != ("softmax", "bias"):
+            if not np.issubdtype(array.dtype, np.number):
+                raise WeightsError(f"{path}: {name} is of type {array.dtype}; it must be numbers")
             params.setdefault(scope.replace("/", "_"), {})[part] = np.float32(array)
     return params
 

@@ -75,9 +75,9 @@ def list_images(root: str, flag: str = "--images") -> Listing:
     ignored: Counter[str] = Counter()
     root = os.path.expanduser(root)  # a shell leaves the ~ of --images=~/photographs alone
     if os.path.isdir(root):
-        found = _walk(root, (), frozenset(), ignored)
+        found = _walk(root, (), frozenset(), ignored, flag)
     elif os.path.isfile(root):
-        found = _tar_members(root, ignored)
+        found = _tar_members(root, ignored, flag)
     else:
         raise PrepareError(f"{flag}={root}: there is no such folder or tar")
     images = sorted(found, key=lambda image: image.parts)
@@ -92,7 +92,11 @@ def _is_hidden(name: str) -> bool:
 
 
 def _walk(
-    folder: str, parts: tuple[str, ...], above: frozenset[str], ignored: Counter[str]
+    folder: str,
+    parts: tuple[str, ...],
+    above: frozenset[str],
+    ignored: Counter[str],
+    flag: str,
 ) -> Iterator[ImageFile]:
     real = os.path.realpath(folder)
     if real in above:  # a link back up
@@ -100,12 +104,12 @@ def _walk(
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise PrepareError(f"--images: cannot list {folder}: {error.strerror}") from error
+        raise PrepareError(f"{flag}: cannot list {folder}: {error.strerror}") from error
     for entry in entries:
         if _is_hidden(entry.name):
             continue
         if entry.is_dir():
-            yield from _walk(entry.path, (*parts, entry.name), above | {real}, ignored)
+            yield from _walk(entry.path, (*parts, entry.name), above | {real}, ignored, flag)
         elif (suffix := Path(entry.name).suffix.lower()) not in SUFFIXES:
             ignored[suffix or "no suffix"] += 1
         else:
@@ -122,7 +126,7 @@ def _on_disk(entry: os.DirEntry, parts: tuple[str, ...]) -> ImageFile:
     return ImageFile(parts, entry.path, 0, status.st_size, problem)
 
 
-def _tar_members(path: str, ignored: Counter[str]) -> list[ImageFile]:
+def _tar_members(path: str, ignored: Counter[str], flag: str) -> list[ImageFile]:
     found = {}
     try:
         with tarfile.open(path, "r:") as archive:
@@ -138,6 +142,6 @@ def _tar_members(path: str, ignored: Counter[str]) -> list[ImageFile]:
                 found[parts] = ImageFile(parts, path, member.offset_data, member.size, problem)
     except tarfile.ReadError as error:
         raise PrepareError(
-            f"--images={path}: not a whole uncompressed tar ({error}); unpack other archives first"
+            f"{flag}={path}: not a whole uncompressed tar ({error}); unpack other archives first"
         ) from error
     return list(found.values())

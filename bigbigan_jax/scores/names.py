@@ -2,7 +2,9 @@
 
 import re
 
-_PATTERN = re.compile(r"is|(fid|kid|precision|recall|density|coverage)_(64|192|768|2048)/.+")
+_PATTERN = re.compile(
+    r"is|(fid|kid|precision|recall|density|coverage)_(64|192|768|2048)/(?!quick$).+"
+)
 
 
 def metric_name(score: str, reference: str) -> str:
@@ -11,5 +13,8 @@ def metric_name(score: str, reference: str) -> str:
 
 
 def is_metric_name(name: str) -> bool:
-    """Whether `python -m bigbigan_jax.evaluate` may find a metric of this name."""
+    """Whether `python -m bigbigan_jax.evaluate` may find a metric of this name.
+
+    Not so "fid_768/quick" and the like, which training finds.
+    """
     return bool(_PATTERN.fullmatch(name))

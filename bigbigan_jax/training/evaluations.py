@@ -32,13 +32,13 @@ class Evaluation(Protocol):
           The metrics; none if it gave up.
         """
 
-    def alarm(self, found: Mapping[str, float], earlier: Mapping[int, Mapping[str, float]]) -> str:
-        """What is alarming about the metrics just found.
+    def last_good(self, found: Mapping[int, Mapping[str, float]]) -> int | None:
+        """The newest step at which all was well.
 
         Args:
-          found: the metrics.
-          earlier: by step, the metrics of earlier checkpoints.
+          found: by step, the metrics of the checkpoints there are; of the newest, those of this
+            evaluation.
 
         Returns:
-          A line; empty if all is well.
+          The step; None where nothing can be said.
         """

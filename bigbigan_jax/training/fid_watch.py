@@ -8,6 +8,8 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -23,7 +25,7 @@ from bigbigan_jax.data import AUGMENTATIONS, Source, training_batches
 from bigbigan_jax.inception import DEFAULT, InceptionWeights, WeightsError, read_weights
 from bigbigan_jax.inception.features import needed_params, outputs_of
 from bigbigan_jax.mesh import replicated, split_axis
-from bigbigan_jax.scores import FrechetReference, Moments, ScoreError
+from bigbigan_jax.scores import FrechetReference, Moments, ScoreError, warn_if_few
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.programs import Programs
 from bigbigan_jax.training.random_streams import stream
@@ -74,25 +76,33 @@ class FidWatch:
         """Builds it from a validated configuration whose `fid.every` is not 0.
 
         Returns:
-          The watch; None, with a warning, where some host has no weights of Inception.
+          The watch; None, with a warning, where there are no weights of Inception.
 
         Raises:
-          ConfigError: the weights are damaged, or end before the features wanted.
+          ConfigError: the weights are damaged, end before the features wanted, or are not the same
+            on every host.
         """
         fid = config["fid"]
         path = epath.Path(fid["inception"] or DEFAULT).expanduser()
-        if not multihost_utils.process_allgather(np.asarray(path.exists())).all():
+        weights, problem = None, ""
+        try:
+            if path.exists():
+                weights = read_weights(path)
+                weights.check((fid["width"],))
+        except (WeightsError, OSError) as error:
+            problem = str(error)
+        number = -1 if problem else zlib.crc32(weights.fingerprint.encode()) if weights else 0
+        numbers = multihost_utils.process_allgather(np.array([number]).view(np.uint32))
+        if problem or len(np.unique(numbers.reshape(-1, 2), axis=0)) > 1:
+            problem = problem or f"{path} is not the same on every host"
+            raise ConfigError(f"config.fid.inception: {problem}")
+        if weights is None:
             logging.warning(
-                "no FID in training: %s is not on every host; `python -m bigbigan_jax.inception` "
-                "downloads it, or set config.fid.inception",
+                "no FID in training: there is no %s; `python -m bigbigan_jax.inception` downloads "
+                "it, or set config.fid.inception",
                 path,
             )
             return None
-        try:
-            weights = read_weights(path)
-            weights.check((fid["width"],))
-        except WeightsError as error:
-            raise ConfigError(f"config.fid.inception: {error}") from error
         return cls(
             every=fid["every"],
             family=family,
@@ -123,26 +133,19 @@ class FidWatch:
             logging.warning("no FID: %s", error)
             return {name: float("nan")}
 
-    def alarm(self, found: Mapping[str, float], earlier: Mapping[int, Mapping[str, float]]) -> str:
-        """Says so where the FID is a multiple of the best of the checkpoints that are kept."""
+    def last_good(self, found: Mapping[int, Mapping[str, float]]) -> int | None:
+        """The newest step whose FID is at most `jump` times the best of the checkpoints."""
         (name,) = self.metrics
-        known = {step: metrics[name] for step, metrics in earlier.items() if name in metrics}
-        if not known:
-            return ""
-        best = min(known, key=known.__getitem__)
-        limit = self.jump * known[best]
-        if found[name] <= limit:
-            return ""
-        good = max(step for step, value in known.items() if value <= limit)
-        return (
-            f"{name} is {found[name]:.4g}, after {known[best]:.4g} at step {best}: the samples may "
-            f"have collapsed; the last good checkpoint is that of step {good}"
-        )
+        known = {step: metrics[name] for step, metrics in found.items() if name in metrics}
+        limit = self.jump * min(filter(math.isfinite, known.values()), default=math.inf)
+        return max((step for step, value in known.items() if value <= limit), default=None)
 
     def _reference(self, stopped: Callable[[], bool]) -> FrechetReference:
         if not self._kept:
             with contextlib.closing(self._training_images()) as images:
-                self._kept.append(FrechetReference(self._moments(images, stopped)))
+                moments = self._moments(images, stopped)
+            warn_if_few(moments, "FID in training")
+            self._kept.append(FrechetReference(moments))
         return self._kept[0]
 
     @functools.cached_property

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -60,18 +61,40 @@ class Judging:
                 return False
             self.checkpoints.add_metrics(step, metrics)
             reporter.judged(step, metrics)
-            if alarm := evaluation.alarm(metrics, self._before(step)):
-                logging.warning("step %d: %s", step, alarm)
+            self._check(evaluation, step, metrics)
         return True
 
-    def _before(self, step: int) -> dict[int, dict[str, float]]:
-        """By step, the metrics of earlier checkpoints that are whole."""
+    def pin_last_good(self) -> None:
+        """Keeps the newest good checkpoint of a run that goes on."""
+        for evaluation in self.run.evaluations:
+            good = evaluation.last_good(self._known())
+            if good is not None:
+                self.checkpoints.pin(good)
+
+    def _known(self) -> dict[int, dict[str, float]]:
+        """By step, the metrics of the checkpoints that are whole."""
         found = {}
-        for earlier in self.checkpoints.steps():
+        for step in self.checkpoints.steps():
             with contextlib.suppress(CheckpointError):
-                if earlier < step:
-                    found[earlier] = self.checkpoints.metrics(earlier)
+                found[step] = self.checkpoints.metrics(step)
         return found
+
+    def _check(self, evaluation: Evaluation, step: int, metrics: Mapping[str, float]) -> None:
+        """Keeps the newest good checkpoint; raises an alarm if this one is not."""
+        # Other processes may not see yet what process 0 has just written.
+        good = evaluation.last_good({**self._known(), step: metrics})
+        if good is None:
+            return
+        self.checkpoints.pin(good)
+        if good != step:
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            logging.warning(
+                "step %d: %s: the samples may have collapsed; the last good checkpoint is that of "
+                "step %d, which is kept",
+                step,
+                shown,
+                good,
+            )
 
     def _due(self, step: int) -> list[Evaluation]:
         return [each for each in self.run.evaluations if step % each.every == 0]

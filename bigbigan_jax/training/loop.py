@@ -50,6 +50,7 @@ def train(run: Run) -> Outcome:
     with run.checkpoints() as checkpoints, Preemption() as preemption:
         state, start = _restore_or_init(run, checkpoints)
         judging = Judging(run, checkpoints, preemption)
+        judging.pin_last_good()
         if start and judging.missing(start):  # a stop cut it short
             with (
                 contextlib.closing(_batches(run, start)) as batches,

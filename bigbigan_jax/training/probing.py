@@ -124,9 +124,8 @@ class Probing:
             return dict.fromkeys(self.metrics, float("nan"))
         return dict(zip(self.metrics, probe.judged, strict=True))
 
-    def alarm(self, found: Mapping[str, float], earlier: Mapping[int, Mapping[str, float]]) -> str:
-        """Accuracy comes and goes: nothing is alarming."""
-        return ""
+    def last_good(self, found: Mapping[int, Mapping[str, float]]) -> None:
+        """Accuracy comes and goes: nothing is said."""
 
 
 def _until(stopped: Callable[[], bool], steps: Sequence[int]) -> Iterator[int]:

@@ -161,7 +161,11 @@ def _check_best_metric(run: Run) -> None:
     _, metrics = run.programs.update.eval_shape(state, batch, key)
     found = [name for evaluation in run.evaluations for name in evaluation.metrics]
     names = sorted({*metrics, *run.programs.monitor.eval_shape(state, batch, key), *found})
-    if best not in names and not is_metric_name(best):
+    if best in names:
+        return
+    if is_metric_name(best):
+        logging.info("the best by %s is kept as far as a job beside this run finds it", best)
+    else:
         raise ConfigError(
             f"config.checkpoint.best_metric is {best!r}; this run has {', '.join(names)}, and "
             "`python -m bigbigan_jax.evaluate --watch` beside it such as fid_2048/train"

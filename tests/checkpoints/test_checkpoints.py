@@ -24,7 +24,7 @@ from etils import epath
 from jax.sharding import AxisType, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
 
-from bigbigan_jax.checkpoints import CheckpointError, Checkpoints, manager, reader
+from bigbigan_jax.checkpoints import CheckpointError, Checkpoints, evaluations, manager, reader
 
 # Orbax closes its event loop on the first failed read while others are still under way.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -140,13 +140,39 @@ def test_takes_the_best_by_a_job_beside_training(tmp_path):
         for step in range(1, 5):
             ckpts.save(step, make_state(step), {}, {"loss": 1.0})
             ckpts.wait()
-            found = {"fid_2048/train": abs(step - 2.0), "is": np.nan}
-            folder = epath.Path(tmp_path) / "checkpoints" / str(step)
-            reader.write_later_metrics(folder, found, reader.EVALUATION_METRICS)
+            leaves = reader.read_record(tmp_path / "checkpoints" / str(step))["leaves"]
+            for weights, fid in ((evaluations.weights_number(leaves), abs(step - 2.0)), (7, -1.0)):
+                file = evaluations.evaluation_file(epath.Path(tmp_path), step, weights)
+                found = {"metrics": {"fid_2048/train": fid, "is": np.nan}, "results": []}
+                evaluations.write_evaluations(file, {"step": step, **found})
             ckpts.add_metrics(step, {"probe/top-1": 0.5})
     with Checkpoints(tmp_path, **policy) as ckpts:
         assert ckpts.steps() == [2, 4]
         assert ckpts.metrics(2) == {"loss": 1.0, "fid_2048/train": 0.0, "probe/top-1": 0.5}
+
+
+def test_a_damaged_evaluation_harms_no_checkpoint_and_is_set_aside(tmp_path, caplog):
+    save_steps(tmp_path, [1], {1: {"loss": 1.0}})
+    folder = epath.Path(tmp_path) / "checkpoints" / "1"
+    leaves = reader.read_record(folder)["leaves"]
+    file = evaluations.evaluation_file(epath.Path(tmp_path), 1, evaluations.weights_number(leaves))
+    file.parent.mkdir()
+    for damaged in ("", "[]", "{}"):
+        file.write_text(damaged)
+        assert reader.read_record(folder)["metrics"] == {"loss": 1.0}
+    assert "is damaged" in caplog.text
+    evaluations.write_evaluations(file, {"step": 1, "metrics": {"is": 2.0}, "results": []})
+    assert reader.read_record(folder)["metrics"] == {"loss": 1.0, "is": 2.0}
+    assert len(list(file.parent.iterdir())) == 2
+
+
+def test_keeps_what_is_pinned_until_another_is(tmp_path):
+    with Checkpoints(tmp_path, keep_last=1, keep_every=None) as ckpts:
+        for step in range(1, 7):
+            ckpts.save(step, make_state(step), {})
+            if step in (2, 4):
+                ckpts.pin(step)
+    assert ckpts.steps() == [4, 6]
 
 
 def test_remembers_the_best_after_a_restart_and_beside_a_damaged_one(tmp_path):

@@ -1,6 +1,7 @@
 """The command, as a user runs it."""
 
 import json
+import os
 import shutil
 
 import cv2
@@ -41,8 +42,8 @@ def test_a_number_comes_with_all_it_depends_on(flags, workdir, tmp_path, capsys)
     assert plain["scores"]["fid_64"]["value"] != truncated["scores"]["fid_64"]["value"]
     assert plain["protocol"]["reference"].startswith("digits test, ")
     assert plain["protocol"]["reference"].endswith(" images, short side to 8 px, centre")
-    saved = json.loads((workdir / "evaluations" / "0000002.json").read_text())
-    assert saved["results"] == [plain, truncated]
+    (saved,) = (workdir / "evaluations").glob("0000002_*.json")
+    assert json.loads(saved.read_text())["results"] == [plain, truncated]
     metrics = bigbigan_jax.load(workdir, 2).about["metrics"]
     assert metrics["fid_64/test"] == plain["scores"]["fid_64"]["value"]
     assert "reconstruction/x" in metrics  # what training found is still there
@@ -53,7 +54,14 @@ def test_the_same_command_gives_the_same_numbers(flags, workdir, capsys):
     first = capsys.readouterr()
     assert main([*flags, "--step=3"]) == 0
     assert capsys.readouterr().out == first.out
-    assert len(json.loads((workdir / "evaluations" / "0000003.json").read_text())["results"]) == 1
+    (saved,) = (workdir / "evaluations").glob("0000003_*.json")
+    assert len(json.loads(saved.read_text())["results"]) == 1
+
+
+def test_a_try_of_few_samples_does_not_take_the_place_of_many(flags, workdir):
+    before = bigbigan_jax.load(workdir, 3).about["metrics"]["fid_64/test"]
+    assert main([*flags, "--step=3", "--samples=8"]) == 0
+    assert bigbigan_jax.load(workdir, 3).about["metrics"]["fid_64/test"] == before
 
 
 def test_watch_scores_what_is_missing_and_draws_all(flags, workdir, tmp_path, capsys):
@@ -64,8 +72,8 @@ def test_watch_scores_what_is_missing_and_draws_all(flags, workdir, tmp_path, ca
     assert main([*flags, "--watch", f"--plot={plot}"]) == 0
     captured = capsys.readouterr()
     assert "step 2 has been scored already" in captured.err
-    assert sorted(path.stem for path in (workdir / "evaluations").glob("*.json")) == [
-        "0000001", "0000002", "0000003"]  # fmt: skip
+    scored = sorted(path.stem[:7] for path in (workdir / "evaluations").glob("*.json"))
+    assert scored == ["0000001", "0000002", "0000003"]
     assert cv2.imread(str(plot)).std() > 0
     for step in (1, 2, 3):
         record = read_record(bigbigan_jax.checkpoints.absolute(workdir) / "checkpoints" / str(step))
@@ -120,7 +128,12 @@ def test_wrong_folders_are_one_line(folders, inception_stem, tmp_path, capsys):
     (tmp_path / "text").mkdir()
     for name in ("x.png", "y.png"):
         (tmp_path / "text" / name).write_text("no image")
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / "x.png")
+    (tmp_path / "x.tar.gz").write_bytes(b"no tar")
     for name, message in (
+        ("pipe", "x.png is not a regular file"),
+        ("x.tar.gz", "--against="),
         ("nowhere", "there is no such folder or tar"),
         ("empty", "no .jpg, .jpeg, .png, .webp file is there"),
         ("text", "x.png: 8 bytes starting with b'no image' are not a complete image"),

@@ -91,6 +91,13 @@ def test_wrong_weights_are_one_line(arrays, tmp_path):
     np.savez(tmp_path / "nan.npz", **arrays | {"fc.weight": np.full((1008, 2048), np.nan)})
     with pytest.raises(WeightsError, match="nan.npz: softmax has values that are not finite"):
         read_weights(tmp_path / "nan.npz")
+    np.savez(tmp_path / "text.npz", **{"conv/kernel": "text"})
+    with pytest.raises(WeightsError, match="text.npz: conv/kernel is of type .*; it must be numb"):
+        read_weights(tmp_path / "text.npz")
+    np.save(tmp_path / "one.npy", np.ones(3))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    with pytest.raises(WeightsError, match="one.npz: damaged or not an .npz file"):
+        read_weights(tmp_path / "one.npz")
     (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:100])
     with pytest.raises(WeightsError, match="cut.npz: damaged or not an .npz file"):
         read_weights(tmp_path / "cut.npz")

@@ -1,5 +1,6 @@
 """Tensors out of PyTorch's files, and nothing else."""
 
+import contextlib
 import pickle
 import zipfile
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from torch_files import write_stream, write_zip
 
-from bigbigan_jax.inception import WeightsError
+from bigbigan_jax.inception import WeightsError, torch_file
 from bigbigan_jax.inception.torch_file import read_torch_file
 
 ARRAYS = {
@@ -60,8 +61,31 @@ def test_no_tensor_reaches_beyond_its_storage(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
         archive.writestr("archive/data/0", np.ones(4, np.float32).tobytes())
-    with pytest.raises(WeightsError, match="beyond its storage"):
+    with pytest.raises(WeightsError, match="x.pth: damaged .* larger than its storage"):
         read_torch_file(path)
+
+
+@pytest.mark.parametrize("write", [write_zip, write_stream])
+def test_whatever_is_flipped_it_is_one_line_or_a_value(tmp_path, write):
+    path, rng = tmp_path / "x.pth", np.random.default_rng(0)
+    write(path, {"a": np.ones(9, np.float32), "b": np.ones((2, 2), np.float32)})
+    content = path.read_bytes()
+    for _ in range(300):
+        damaged = bytearray(content)
+        damaged[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with contextlib.suppress(WeightsError, OSError):
+            read_torch_file(path)
+
+
+def test_a_tensor_is_no_larger_than_its_storage(tmp_path):
+    repeated = np.lib.stride_tricks.as_strided(np.ones(1, np.float32), (10**6, 10**6), (0, 0))
+    tensor = torch_file._Tensor(torch_file._Storage("0", "<f4"), 0, repeated.shape, (0, 0))
+    with pytest.raises(ValueError, match="larger than its storage"):
+        tensor.of(np.ones(1, np.float32))
+    shifted = torch_file._Tensor(torch_file._Storage("0", "<f4"), 3, (2,), (1,))
+    with pytest.raises(ValueError, match="reaches beyond its storage"):
+        shifted.of(np.ones(4, np.float32))
 
 
 def test_other_files_are_one_line(tmp_path):

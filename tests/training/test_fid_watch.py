@@ -55,24 +55,31 @@ def test_it_gives_up_when_the_run_is_told_to_stop(watched):
     assert watch(outcome.state, images, run.key(), lambda: True) == {}
 
 
-@pytest.mark.parametrize(("value", "alarming"), [(14.0, False), (16.0, True), (float("nan"), True)])
-def test_a_jump_names_the_last_good_checkpoint(watched, value, alarming):
+@pytest.mark.parametrize(("value", "good"), [(14.0, 9), (16.0, 6), (float("nan"), 6)])
+def test_the_last_good_step_is_the_newest_that_is_no_multiple_of_the_best(watched, value, good):
     (watch,) = watched[0].evaluations
-    earlier = {2: {NAME: 20.0}, 4: {NAME: 10.0}, 6: {NAME: 12.0}, 8: {NAME: 30.0}, 9: {}}
-    text = watch.alarm({NAME: value}, earlier)
-    assert bool(text) == alarming
-    if alarming:
-        assert "after 10 at step 4" in text and "the last good checkpoint is that of step 6" in text
-    assert watch.alarm({NAME: value}, {}) == ""
+    found = {2: {NAME: 20.0}, 4: {NAME: 10.0}, 6: {NAME: 12.0}, 8: {NAME: 30.0}, 7: {"loss": 1.0}}
+    assert watch.last_good({**found, 9: {NAME: value}}) == good
+    assert watch.last_good({9: {NAME: float("nan")}}) is None
 
 
-def test_the_alarm_is_raised_while_training(tiny_config, inception_stem, tmp_path, monkeypatch):
-    values, alarms = iter([10.0, 40.0]), []
+def test_a_jump_raises_an_alarm_and_the_last_good_checkpoint_stays(
+    tiny_config, inception_stem, tmp_path, monkeypatch
+):
+    values, alarms = iter([10.0, 11.0, 40.0, 50.0]), []
     monkeypatch.setattr(FidWatch, "__call__", lambda *_: {NAME: next(values)})
     monkeypatch.setattr("absl.logging.warning", lambda text, *values: alarms.append(text % values))
-    train(prepare_run(with_watch(tiny_config, inception_stem), tmp_path))
-    (alarm,) = [alarm for alarm in alarms if "collapsed" in alarm]
-    assert alarm.startswith("step 4: fid_64/quick is 40, after 10 at step 2")
+    config = with_watch(tiny_config, inception_stem)
+    config.checkpoint.update({"best_metric": "", "every": 1})
+    config.steps = 6
+    train(prepare_run(config, tmp_path))
+    assert saved_steps(tmp_path) == [4, 6]
+    config.steps = 8  # a new start knows it again
+    train(prepare_run(config, tmp_path))
+    assert saved_steps(tmp_path) == [4, 8]
+    first, second = (alarm for alarm in alarms if "collapsed" in alarm)
+    assert first.startswith("step 6: fid_64/quick 40: ") and "that of step 4" in first
+    assert second.startswith("step 8: fid_64/quick 50: ") and "that of step 4" in second
 
 
 def test_training_goes_on_without_weights(tiny_config, tmp_path, caplog):
@@ -80,15 +87,18 @@ def test_training_goes_on_without_weights(tiny_config, tmp_path, caplog):
     config.checkpoint.best_metric = ""
     run = prepare_run(config, tmp_path / "run")
     assert run.evaluations == ()
-    assert "none.pth is not on every host; `python -m bigbigan_jax.inception` downl" in caplog.text
+    assert "none.pth; `python -m bigbigan_jax.inception` downloads it" in caplog.text
 
 
 def test_weights_that_end_too_early_are_one_line(tiny_config, inception_stem, tmp_path):
     config = with_watch(tiny_config, inception_stem)
     config.fid.width = 768
     with pytest.raises(ConfigError, match="config.fid.inception: .* end before the 768-D features"):
-        prepare_run(config, tmp_path)
+        prepare_run(config, tmp_path / "run")
     (tmp_path / "damaged.npz").write_bytes(b"PK")
     config.fid.inception = str(tmp_path / "damaged.npz")
     with pytest.raises(ConfigError, match="config.fid.inception: .*damaged.npz: damaged or not"):
-        prepare_run(config, tmp_path)
+        prepare_run(config, tmp_path / "run")
+    config.fid.inception = str(tmp_path)
+    with pytest.raises(ConfigError, match="config.fid.inception: .*is a folder|directory"):
+        prepare_run(config, tmp_path / "run")

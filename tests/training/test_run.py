@@ -69,6 +69,12 @@ def test_the_workdir_of_another_run_is_refused_and_left_as_it_is(
     assert contents(trained) == before
 
 
+@pytest.mark.parametrize("name", ["fid_768/quick", "fid_100/train", "fid"])
+def test_a_best_that_nobody_finds_is_refused(name, tmp_path):
+    with pytest.raises(ConfigError, match=f"best_metric is '{name}'; .* such as fid_2048/train"):
+        prepare_run(changed(checkpoint__best_metric=name), tmp_path)
+
+
 def test_the_best_may_be_chosen_by_a_job_beside(tmp_path):
     prepare_run(changed(checkpoint__best_metric="fid_2048/train"), tmp_path)
 
