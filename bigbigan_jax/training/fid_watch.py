@@ -83,25 +83,8 @@ class FidWatch:
             on every host.
         """
         fid = config["fid"]
-        path = epath.Path(fid["inception"] or DEFAULT).expanduser()
-        weights, problem = None, ""
-        try:
-            if path.exists():
-                weights = read_weights(path)
-                weights.check((fid["width"],))
-        except (WeightsError, OSError) as error:
-            problem = str(error)
-        number = -1 if problem else zlib.crc32(weights.fingerprint.encode()) if weights else 0
-        numbers = multihost_utils.process_allgather(np.array([number]).view(np.uint32))
-        if problem or len(np.unique(numbers.reshape(-1, 2), axis=0)) > 1:
-            problem = problem or f"{path} is not the same on every host"
-            raise ConfigError(f"config.fid.inception: {problem}")
+        weights = _agreed_weights(epath.Path(fid["inception"] or DEFAULT), fid["width"])
         if weights is None:
-            logging.warning(
-                "no FID in training: there is no %s; `python -m bigbigan_jax.inception` downloads "
-                "it, or set config.fid.inception",
-                path,
-            )
             return None
         return cls(
             every=fid["every"],
@@ -201,3 +184,26 @@ class FidWatch:
 
 class _Stopped(Exception):
     """The run was told to stop."""
+
+
+def _agreed_weights(path: epath.Path, width: int) -> InceptionWeights | None:
+    """The weights, the same on every host; raises in all processes if it does in one."""
+    path, weights, problem = path.expanduser(), None, ""
+    try:
+        if path.exists():
+            weights = read_weights(path)
+            weights.check((width,))
+    except (WeightsError, OSError) as error:
+        problem = str(error)
+    number = -1 if problem else zlib.crc32(weights.fingerprint.encode()) if weights else 0
+    numbers = multihost_utils.process_allgather(np.array([number]).view(np.uint32))
+    if problem or len(np.unique(numbers.reshape(-1, 2), axis=0)) > 1:
+        problem = problem or f"{path} is not the same on every host"
+        raise ConfigError(f"config.fid.inception: {problem}")
+    if weights is None:
+        logging.warning(
+            "no FID in training: there is no %s; `python -m bigbigan_jax.inception` downloads it, "
+            "or set config.fid.inception",
+            path,
+        )
+    return weights
