@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_gan import get_config
 from small_runs import logged, saved_steps
 
 from bigbigan_jax.config import ConfigError
@@ -12,8 +13,8 @@ from bigbigan_jax.training.run import prepare_run
 NAME = "fid_64/quick"
 
 
-def with_watch(config, weights):
-    config.data.update({"name": "digits", "augmentation": "none", "workers": 0, "eval_split": ""})
+def with_watch(weights):
+    config = get_config()
     config.fid.update({"every": 2, "width": 64, "samples": 20, "inception": str(weights)})
     config.checkpoint.update({"every": 100, "keep_last": 1})
     config.checkpoint.update({"best_metric": NAME, "best_mode": "min"})
@@ -25,10 +26,8 @@ def with_watch(config, weights):
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory, inception_stem):
     """A run of five steps with the watch, and its workdir."""
-    from small_bigbigan import get_config
-
     workdir = tmp_path_factory.mktemp("watched")
-    run = prepare_run(with_watch(get_config(), inception_stem), workdir)
+    run = prepare_run(with_watch(inception_stem), workdir)
     return run, train(run), workdir
 
 
@@ -64,12 +63,12 @@ def test_the_last_good_step_is_the_newest_that_is_no_multiple_of_the_best(watche
 
 
 def test_a_jump_raises_an_alarm_and_the_last_good_checkpoint_stays(
-    tiny_config, inception_stem, tmp_path, monkeypatch
+    inception_stem, tmp_path, monkeypatch
 ):
     values, alarms = iter([10.0, 11.0, 40.0, 50.0]), []
     monkeypatch.setattr(FidWatch, "__call__", lambda *_: {NAME: next(values)})
     monkeypatch.setattr("absl.logging.warning", lambda text, *values: alarms.append(text % values))
-    config = with_watch(tiny_config, inception_stem)
+    config = with_watch(inception_stem)
     config.checkpoint.update({"best_metric": "", "every": 1})
     config.steps = 6
     train(prepare_run(config, tmp_path))
@@ -82,16 +81,16 @@ def test_a_jump_raises_an_alarm_and_the_last_good_checkpoint_stays(
     assert second.startswith("step 8: fid_64/quick 50: ") and "that of step 4" in second
 
 
-def test_training_goes_on_without_weights(tiny_config, tmp_path, caplog):
-    config = with_watch(tiny_config, tmp_path / "none.pth")
+def test_training_goes_on_without_weights(tmp_path, caplog):
+    config = with_watch(tmp_path / "none.pth")
     config.checkpoint.best_metric = ""
     run = prepare_run(config, tmp_path / "run")
     assert run.evaluations == ()
     assert "none.pth; `python -m bigbigan_jax.inception` downloads it" in caplog.text
 
 
-def test_weights_that_end_too_early_are_one_line(tiny_config, inception_stem, tmp_path):
-    config = with_watch(tiny_config, inception_stem)
+def test_weights_that_end_too_early_are_one_line(inception_stem, tmp_path):
+    config = with_watch(inception_stem)
     config.fid.width = 768
     with pytest.raises(ConfigError, match="config.fid.inception: .* end before the 768-D features"):
         prepare_run(config, tmp_path / "run")
