@@ -14,19 +14,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bigbigan_jax.evaluate.collecting import Collected, collect
 from bigbigan_jax.inception import LOGITS, SIDE, TAPS, Inception, InceptionFeatures
 from bigbigan_jax.inception.weights import InceptionWeights
 from bigbigan_jax.scores import (
     FrechetReference,
     InceptionSplit,
-    Moments,
     frechet_with_error,
     inception_score,
     kernel_distance,
     manifold_scores,
 )
 
-_BLOCK = 1000  # features that are made, and whose moments are taken, together
+_BATCH = 256
 
 
 def random_inception() -> InceptionFeatures:
@@ -51,16 +51,21 @@ def made_up(samples: int, width: int, seed: int) -> np.ndarray:
     return rng.standard_normal((samples, width), np.float32) * scale
 
 
-def moments(features: np.ndarray, parts: int) -> list[Moments]:
-    """Of each part, taken a block at a time."""
-    found = []
-    for part in np.array_split(features, parts):
-        blocks = (part[start : start + _BLOCK] for start in range(0, len(part), _BLOCK))
-        of_part = Moments.of(next(blocks))
-        for block in blocks:
-            of_part += Moments.of(block)
-        found.append(of_part)
-    return found
+class MadeUp:
+    """Stands where Inception does: what it is given are the features themselves."""
+
+    def __init__(self, width: int):
+        self.outputs = (width,)
+
+    def __call__(self, features: np.ndarray) -> dict[int, np.ndarray]:
+        return {self.outputs[0]: features}
+
+
+def collected(features: np.ndarray, parts: int, keep: int) -> Collected:
+    """What scores need to know of features that come in batches."""
+    batches = (features[start : start + _BATCH] for start in range(0, len(features), _BATCH))
+    network = MadeUp(features.shape[1])
+    return collect(batches, len(features), network, parts=parts, keep=keep)
 
 
 def main() -> None:
@@ -88,31 +93,24 @@ def main() -> None:
 
     real = made_up(arguments.samples, arguments.width, 0)
     generated = made_up(arguments.samples, arguments.width, 1)
-    of_real = sum_of(moments(real, 1))
-    parts = timed("moments of the samples", lambda: moments(generated, arguments.parts))
-    of_generated = sum_of(parts)
-    timed("FID from moments", lambda: FrechetReference(of_real).distance(of_generated))
-    reference = FrechetReference(of_real)
+    of_real = collected(real, 1, arguments.keep)
+    of_generated = timed(
+        "moments of the samples", lambda: collected(generated, arguments.parts, arguments.keep)
+    )
+    width = arguments.width
+    whole, reference = of_generated.whole(width), of_real.whole(width)
+    timed("FID from moments", lambda: FrechetReference(reference).distance(whole))
+    reference = FrechetReference(reference)
+    parts = of_generated.moments[width]
     timed("FID and its standard error", lambda: frechet_with_error(parts, reference))
     logits = np.random.default_rng(2).normal(size=(arguments.samples, LOGITS))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     split = np.array_split(probabilities, arguments.parts)
     timed("IS", lambda: inception_score([InceptionSplit.of(part) for part in split]))
-    kept = real[: arguments.keep], generated[: arguments.keep]
+    kept = of_real.kept, of_generated.kept
     of_kept = f"of {len(kept[0]):,} and {len(kept[1]):,}"
     timed(f"KID {of_kept}", lambda: kernel_distance(*kept))
-    timed(
-        f"precision, recall, density, coverage {of_kept}",
-        lambda: manifold_scores(*kept),
-    )
-
-
-def sum_of(parts: list[Moments]) -> Moments:
-    """The moments of all parts together."""
-    whole = parts[0]
-    for part in parts[1:]:
-        whole += part
-    return whole
+    timed(f"precision, recall, density, coverage {of_kept}", lambda: manifold_scores(*kept))
 
 
 if __name__ == "__main__":

@@ -87,93 +87,103 @@ def stem_arrays() -> dict[str, np.ndarray]:
     return folded
 
 
-def outputs(arrays: dict[str, np.ndarray], images: np.ndarray) -> dict[int, np.ndarray]:
-    """All outputs for images [B, 299, 299, 3], 0 to 255."""
+def _windows(x: np.ndarray, pad: int, value: float) -> np.ndarray:
+    x = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)], constant_values=value)
+    return sliding_window_view(x, (3, 3), (2, 3))
 
-    def conv(name: str, x: np.ndarray, stride: int = 1, same: bool = True) -> np.ndarray:
-        weight = arrays[f"{name}.conv.weight"].astype(np.float64)
+
+def _max_pool(x: np.ndarray, stride: int = 2, pad: int = 0) -> np.ndarray:
+    return _windows(x, pad, -np.inf)[:, :, ::stride, ::stride].max((4, 5))
+
+
+def _mean_pool(x: np.ndarray) -> np.ndarray:
+    return np.nanmean(_windows(x, 1, np.nan), (4, 5))
+
+
+class _Plain:
+    """The layers and the blocks, as methods of their weights."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]):
+        self.arrays = arrays
+
+    def conv(self, name: str, x: np.ndarray, stride: int = 1, same: bool = True) -> np.ndarray:
+        weight = self.arrays[f"{name}.conv.weight"].astype(np.float64)
         height, width = weight.shape[2:]
         pad = (height // 2, width // 2) if same else (0, 0)
         x = np.pad(x, [(0, 0), (0, 0), (pad[0],) * 2, (pad[1],) * 2])
         windows = sliding_window_view(x, (height, width), (2, 3))[:, :, ::stride, ::stride]
         y = np.einsum("bchwij,ocij->bohw", windows, weight, optimize=True)
         bn = {
-            part: arrays[f"{name}.bn.{part}"].astype(np.float64)[:, None, None]
+            part: self.arrays[f"{name}.bn.{part}"].astype(np.float64)[:, None, None]
             for part in ("weight", "bias", "running_mean", "running_var")
         }
         normal = (y - bn["running_mean"]) / np.sqrt(bn["running_var"] + 1e-3)
         return np.maximum(0, bn["weight"] * normal + bn["bias"])
 
-    def windows(x: np.ndarray, pad: int, value: float) -> np.ndarray:
-        x = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)], constant_values=value)
-        return sliding_window_view(x, (3, 3), (2, 3))
-
-    def max_pool(x: np.ndarray, stride: int = 2, pad: int = 0) -> np.ndarray:
-        return windows(x, pad, -np.inf)[:, :, ::stride, ::stride].max((4, 5))
-
-    def mean_pool(x: np.ndarray) -> np.ndarray:
-        return np.nanmean(windows(x, 1, np.nan), (4, 5))
-
-    def chain(block: str, x: np.ndarray, *branches: str) -> np.ndarray:
+    def chain(self, block: str, x: np.ndarray, *branches: str) -> np.ndarray:
         for branch in branches:
-            x = conv(f"Mixed_{block}.{branch}", x)
+            x = self.conv(f"Mixed_{block}.{branch}", x)
         return x
 
-    def a(block: str, x: np.ndarray) -> list[np.ndarray]:
+    def a(self, block: str, x: np.ndarray) -> list[np.ndarray]:
         return [
-            chain(block, x, "branch1x1"),
-            chain(block, x, "branch5x5_1", "branch5x5_2"),
-            chain(block, x, "branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"),
-            chain(block, mean_pool(x), "branch_pool"),
+            self.chain(block, x, "branch1x1"),
+            self.chain(block, x, "branch5x5_1", "branch5x5_2"),
+            self.chain(block, x, "branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"),
+            self.chain(block, _mean_pool(x), "branch_pool"),
         ]
 
-    def c(block: str, x: np.ndarray) -> list[np.ndarray]:
+    def c(self, block: str, x: np.ndarray) -> list[np.ndarray]:
         return [
-            chain(block, x, "branch1x1"),
-            chain(block, x, "branch7x7_1", "branch7x7_2", "branch7x7_3"),
-            chain(block, x, *[f"branch7x7dbl_{i}" for i in range(1, 6)]),
-            chain(block, mean_pool(x), "branch_pool"),
+            self.chain(block, x, "branch1x1"),
+            self.chain(block, x, "branch7x7_1", "branch7x7_2", "branch7x7_3"),
+            self.chain(block, x, *[f"branch7x7dbl_{i}" for i in range(1, 6)]),
+            self.chain(block, _mean_pool(x), "branch_pool"),
         ]
 
-    def e(block: str, x: np.ndarray, pooled: np.ndarray) -> list[np.ndarray]:
-        three = chain(block, x, "branch3x3_1")
-        double = chain(block, x, "branch3x3dbl_1", "branch3x3dbl_2")
+    def e(self, block: str, x: np.ndarray, pooled: np.ndarray) -> list[np.ndarray]:
+        three = self.chain(block, x, "branch3x3_1")
+        double = self.chain(block, x, "branch3x3dbl_1", "branch3x3dbl_2")
         return [
-            chain(block, x, "branch1x1"),
-            *[chain(block, three, f"branch3x3_2{end}") for end in "ab"],
-            *[chain(block, double, f"branch3x3dbl_3{end}") for end in "ab"],
-            chain(block, pooled, "branch_pool"),
+            self.chain(block, x, "branch1x1"),
+            *[self.chain(block, three, f"branch3x3_2{end}") for end in "ab"],
+            *[self.chain(block, double, f"branch3x3dbl_3{end}") for end in "ab"],
+            self.chain(block, pooled, "branch_pool"),
         ]
 
+
+def outputs(arrays: dict[str, np.ndarray], images: np.ndarray) -> dict[int, np.ndarray]:
+    """All outputs for images [B, 299, 299, 3], 0 to 255."""
+    plain = _Plain(arrays)
     found = {}
     x = (images.transpose(0, 3, 1, 2).astype(np.float64) - 128) / 128
-    x = conv("Conv2d_1a_3x3", x, 2, same=False)
-    x = max_pool(conv("Conv2d_2b_3x3", conv("Conv2d_2a_3x3", x, same=False)))
+    x = plain.conv("Conv2d_1a_3x3", x, 2, same=False)
+    x = _max_pool(plain.conv("Conv2d_2b_3x3", plain.conv("Conv2d_2a_3x3", x, same=False)))
     found[64] = x
-    x = max_pool(conv("Conv2d_4a_3x3", conv("Conv2d_3b_1x1", x), same=False))
+    x = _max_pool(plain.conv("Conv2d_4a_3x3", plain.conv("Conv2d_3b_1x1", x), same=False))
     found[192] = x
     for block in ("5b", "5c", "5d"):
-        x = np.concatenate(a(block, x), 1)
-    double = chain("6a", x, "branch3x3dbl_1", "branch3x3dbl_2")
+        x = np.concatenate(plain.a(block, x), 1)
+    double = plain.chain("6a", x, "branch3x3dbl_1", "branch3x3dbl_2")
     parts = [
-        conv("Mixed_6a.branch3x3", x, 2, same=False),
-        conv("Mixed_6a.branch3x3dbl_3", double, 2, same=False),
-        max_pool(x),
+        plain.conv("Mixed_6a.branch3x3", x, 2, same=False),
+        plain.conv("Mixed_6a.branch3x3dbl_3", double, 2, same=False),
+        _max_pool(x),
     ]
     x = np.concatenate(parts, 1)
     for block in ("6b", "6c", "6d", "6e"):
-        x = np.concatenate(c(block, x), 1)
+        x = np.concatenate(plain.c(block, x), 1)
     found[768] = x
-    three = chain("7a", x, "branch3x3_1")
-    seven = chain("7a", x, "branch7x7x3_1", "branch7x7x3_2", "branch7x7x3_3")
+    three = plain.chain("7a", x, "branch3x3_1")
+    seven = plain.chain("7a", x, "branch7x7x3_1", "branch7x7x3_2", "branch7x7x3_3")
     parts = [
-        conv("Mixed_7a.branch3x3_2", three, 2, same=False),
-        conv("Mixed_7a.branch7x7x3_4", seven, 2, same=False),
-        max_pool(x),
+        plain.conv("Mixed_7a.branch3x3_2", three, 2, same=False),
+        plain.conv("Mixed_7a.branch7x7x3_4", seven, 2, same=False),
+        _max_pool(x),
     ]
     x = np.concatenate(parts, 1)
-    x = np.concatenate(e("7b", x, mean_pool(x)), 1)
-    x = np.concatenate(e("7c", x, max_pool(x, 1, 1)), 1)
+    x = np.concatenate(plain.e("7b", x, _mean_pool(x)), 1)
+    x = np.concatenate(plain.e("7c", x, _max_pool(x, 1, 1)), 1)
     found[2048] = x
     found = {tap: value.mean((2, 3)) for tap, value in found.items()}
     return found | {1008: found[2048] @ arrays["fc.weight"].astype(np.float64).T}

@@ -34,11 +34,12 @@ def read_evaluations(file: epath.Path) -> dict[str, Any] | None:
     try:
         found = json.loads(file.read_text())
         if {"step", "metrics", "results"} <= found.keys():
+            found["metrics"] = {name: float(value) for name, value in found["metrics"].items()}
             return found
         problem = "fields are missing"
     except FileNotFoundError:
         return None
-    except (ValueError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         problem = repr(error)
     logging.warning("%s is damaged: %s", file, problem)
     return None
@@ -58,4 +59,4 @@ def evaluation_metrics(folder: epath.Path, leaves: list[list[Any]]) -> dict[str,
     """The metrics found for the checkpoint in a folder, by name."""
     file = evaluation_file(folder.parent.parent, int(folder.name), weights_number(leaves))
     metrics = (read_evaluations(file) or {"metrics": {}})["metrics"]
-    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}

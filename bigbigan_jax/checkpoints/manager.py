@@ -224,8 +224,9 @@ class Checkpoints:
             self._scores[step] = score
 
     def _note_scores(self) -> None:
-        """Takes the scores of the checkpoints there are, also those found since the last save."""
-        steps = self.steps()
+        """Takes the scores of checkpoints without one, found since the last save."""
+        # The same in all processes: scores come from what they share.
+        steps = [step for step in self.steps() if step not in self._scores]
         if self._best_metric is None or not steps:
             return
         found = np.full(len(steps), np.nan)

@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -20,8 +19,10 @@ from bigbigan_jax.evaluate.protocol import EvaluationProtocol
 from bigbigan_jax.evaluate.references import reference_of
 from bigbigan_jax.evaluate.watch import watch
 from bigbigan_jax.hub import Model, load
+from bigbigan_jax.hub.exported import SUFFIX
 from bigbigan_jax.inception import InceptionFeatures, read_weights
 from bigbigan_jax.progress import tracked
+from bigbigan_jax.reports import write_json
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,40 +46,43 @@ def _score_folders(flags: argparse.Namespace) -> None:
 
 
 def _score_models(flags: argparse.Namespace) -> None:
-    evaluation_of = functools.cache(_evaluations(flags))
-    workdir = absolute(flags.workdir)
-    exported = flags.workdir.endswith(".safetensors")
-    truncations = [None, *flags.truncation]
-
-    def score(model: Model) -> None:
-        step, weights = model.about["step"], model.about["weights"]
-        evaluation = evaluation_of(model.generated_size, model.networks.image_channels)
-        protocols = evaluation.protocols(truncations)
-        file = evaluation_file(workdir, step, weights)
-        if flags.watch and results.are_known(file, protocols):
-            print(f"step {step} has been scored already", file=sys.stderr)
-        else:
-            found = evaluation(model, truncations, _shown)
-            print(f"\n{model.about['source']}")
-            _show(flags, found)
-            if not exported:
-                results.record(workdir, step, weights, found)
-        if flags.plot:
-            write_plot(flags.plot, workdir, protocols, flags.samples)
-
+    protocol_of = _protocols(flags)
     if flags.watch:
-        watch(workdir, score)
+        watch(absolute(flags.workdir), lambda model: _score(flags, protocol_of, model))
     else:
-        score(load(flags.workdir, flags.step))
+        _score(flags, protocol_of, load(flags.workdir, flags.step))
 
 
-def _evaluations(flags: argparse.Namespace) -> Callable[[int, int], EvaluationProtocol]:
-    """Makes the evaluation of models of a size and a number of channels; checks flags before."""
+def _score(
+    flags: argparse.Namespace,
+    protocol_of: Callable[[int, int], EvaluationProtocol],
+    model: Model,
+) -> None:
+    """Scores a model, shows what was found and writes it into the workdir."""
+    workdir, truncations = absolute(flags.workdir), [None, *flags.truncation]
+    step, weights = model.about["step"], model.about["weights"]
+    protocol = protocol_of(model.generated_size, model.networks.image_channels)
+    protocols = protocol.of_results(truncations)
+    if flags.watch and results.are_known(evaluation_file(workdir, step, weights), protocols):
+        print(f"step {step} has been scored already", file=sys.stderr)
+    else:
+        found = protocol(model, truncations, _shown)
+        print(f"\n{model.about['source']}")
+        _show(flags, found)
+        if not flags.workdir.endswith(SUFFIX):
+            results.record(workdir, step, weights, found)
+    if flags.plot:
+        write_plot(flags.plot, workdir, protocols, flags.samples)
+
+
+def _protocols(flags: argparse.Namespace) -> Callable[[int, int], EvaluationProtocol]:
+    """Checks what flags name; returns what makes the protocol for a size and channels of images."""
     weights = read_weights(flags.inception)
     inception = InceptionFeatures(weights, weights.outputs)
     sources = [open_source(flags.data, split, flags.data_dir) for split in flags.references]
 
-    def evaluation(size: int, channels: int) -> EvaluationProtocol:
+    @functools.cache
+    def protocol(size: int, channels: int) -> EvaluationProtocol:
         references = [
             reference_of(source, size, channels, inception, flags.keep, flags.cache, _shown)
             for source in sources
@@ -87,15 +91,13 @@ def _evaluations(flags: argparse.Namespace) -> Callable[[int, int], EvaluationPr
             inception, references, flags.samples, flags.parts, flags.keep, flags.seed
         )
 
-    return evaluation
+    return protocol
 
 
 def _show(flags: argparse.Namespace, found: Sequence[results.Result]) -> None:
     print(results.as_table(found), flush=True)
     if flags.json:
-        rows = [result.as_json() for result in found]
-        flags.json.parent.mkdir(parents=True, exist_ok=True)
-        flags.json.write_text(json.dumps({"results": rows}, indent=1) + "\n")
+        write_json(flags.json, vars(flags), [result.as_json() for result in found])
 
 
 def _shown(batches: Iterable[np.ndarray], count: int, text: str) -> Iterator[np.ndarray]:

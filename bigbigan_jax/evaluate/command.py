@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bigbigan_jax.arguments import Parser, add_data, add_model, local_path, new_file
 from bigbigan_jax.evaluate.references import CACHE
+from bigbigan_jax.hub.exported import SUFFIX
 from bigbigan_jax.inception import DEFAULT
 
 PROGRAM = "python -m bigbigan_jax.evaluate"
@@ -65,7 +66,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_common(parser)
     flags = parser.parse_args(arguments)
     flags.command = None
-    exported = flags.workdir.endswith(".safetensors")
+    exported = flags.workdir.endswith(SUFFIX)
     if flags.watch and (exported or flags.step is not None):
         parser.error("--watch takes all checkpoints of a workdir: give a folder, and no --step")
     if flags.watch and flags.json:

@@ -10,7 +10,7 @@ from bigbigan_jax.evaluate.images import of_files
 from bigbigan_jax.evaluate.references import Reference, Shown
 from bigbigan_jax.evaluate.results import Result
 from bigbigan_jax.evaluate.scoring import scores_of
-from bigbigan_jax.inception import GRAPH, RESIZE, InceptionFeatures
+from bigbigan_jax.inception import InceptionFeatures
 from bigbigan_jax.prepare.image_files import ImageFile, list_images
 from bigbigan_jax.scores import ScoreError
 
@@ -41,14 +41,7 @@ def score_folders(
       bigbigan_jax.data.DataError: a file is no image.
       bigbigan_jax.scores.ScoreError: there are too few.
     """
-    images, real = _images(directory, "--dir"), _images(against, "--against")
-    for flag, found, least in (("--dir", images, 2 * parts), ("--against", real, 2)):
-        if len(found) < least:
-            folder = directory if flag == "--dir" else against
-            raise ScoreError(
-                f"{flag}={folder}: {len(found)} images; with --parts={parts} there must be {least} "
-                "or more"
-            )
+    images, real = _images(directory, "--dir", 2 * parts), _images(against, "--against", 2)
     # Names often sort by class: parts must be alike.
     images = [images[i] for i in np.random.default_rng(0).permutation(len(images))]
     of_real = collect(
@@ -71,8 +64,7 @@ def score_folders(
         Path(against).name, f"{against}, {len(real):,} images, {crop}", moments, of_real.kept
     )
     protocol = {
-        "network": f"{GRAPH}, weights {inception.fingerprint}",
-        "resize": RESIZE,
+        **inception.about,
         "images": f"{directory}, {len(images):,} images, {crop}",
         "parts": parts,
         "kept for KID and neighbours": keep,
@@ -81,10 +73,15 @@ def score_folders(
     return Result(reference.name, None, scores_of(of_images, reference), protocol)
 
 
-def _images(folder: str, flag: str) -> list[ImageFile]:
-    """The images of a folder, each of which can be read as far as one can see from outside."""
+def _images(folder: str, flag: str, least: int) -> list[ImageFile]:
+    """The images of a folder: regular files all, and not fewer than `least`."""
     images = list_images(folder, flag).images
     for image in images:
         if image.problem:
             raise DataError(f"{flag}={folder}: {'/'.join(image.parts)} {image.problem}")
+    if len(images) < least:
+        why = ", 2 for each of --parts" if least > 2 else ""
+        raise ScoreError(
+            f"{flag}={folder}: {len(images)} images; there must be {least} or more{why}"
+        )
     return images

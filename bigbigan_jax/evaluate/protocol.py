@@ -10,7 +10,7 @@ from bigbigan_jax.evaluate.references import Reference, Shown
 from bigbigan_jax.evaluate.results import Result
 from bigbigan_jax.evaluate.scoring import scores_of
 from bigbigan_jax.hub import Model
-from bigbigan_jax.inception import GRAPH, RESIZE, InceptionFeatures
+from bigbigan_jax.inception import InceptionFeatures
 from bigbigan_jax.models.standing_statistics import GENERATOR_BATCHES
 
 
@@ -75,7 +75,7 @@ class EvaluationProtocol:
             ]
         return results
 
-    def protocols(self, truncations: Sequence[float | None]) -> list[dict[str, Any]]:
+    def of_results(self, truncations: Sequence[float | None]) -> list[dict[str, Any]]:
         """All that the numbers depend on but the model, of each result in turn."""
         return [
             self._protocol(reference, truncation)
@@ -85,8 +85,7 @@ class EvaluationProtocol:
 
     def _protocol(self, reference: Reference, truncation: float | None) -> dict[str, Any]:
         return {
-            "network": f"{GRAPH}, weights {self.inception.fingerprint}",
-            "resize": RESIZE,
+            **self.inception.about,
             "samples": self.samples,
             "parts": self.parts,
             "kept for KID and neighbours": self.keep,

@@ -84,10 +84,9 @@ def reference_of(
 
 
 def _write(path: Path, moments: dict[int, Moments], kept: np.ndarray) -> None:
-    arrays = {"kept": kept}
+    arrays = {"kept": kept, "count": np.array(next(iter(moments.values())).count)}
     for width, of_width in moments.items():
         arrays |= {f"{part}_{width}": getattr(of_width, part) for part in ("mean", "scatter")}
-        arrays["count"] = np.array(of_width.count)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:

@@ -14,6 +14,7 @@ from bigbigan_jax.checkpoints.evaluations import (
     write_evaluations,
 )
 from bigbigan_jax.evaluate.scoring import Score
+from bigbigan_jax.reports import aligned
 from bigbigan_jax.scores import metric_name
 
 
@@ -59,11 +60,7 @@ def as_table(results: Sequence[Result]) -> str:
     names = list(dict.fromkeys(name for result in results for name in result.scores))
     lines = [["", *(result.column for result in results)]]
     lines += [[name, *(_cell(result.scores.get(name)) for result in results)] for name in names]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    table = aligned(lines)
     common = {
         name: value
         for name, value in results[0].protocol.items()

@@ -6,14 +6,13 @@ import math
 from bigbigan_jax.evaluate.collecting import Collected
 from bigbigan_jax.evaluate.references import Reference
 from bigbigan_jax.scores import (
+    DC_NEIGHBOURS,
     frechet_with_error,
     inception_score,
     kernel_distance,
     manifold_scores,
     warn_if_few,
 )
-
-_NEIGHBOURS = 5  # of density and coverage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,15 +38,15 @@ def scores_of(generated: Collected, reference: Reference) -> dict[str, Score]:
       last four need more images than neighbours.
     """
     found = {}
+    warn_if_few(generated.count, generated.moments, "the images")
+    warn_if_few(reference.count, generated.moments, reference.name)
     for width, parts in generated.moments.items():
-        warn_if_few(generated.whole(width), f"{width}-D features of generated images")
-        warn_if_few(reference.frechet[width].moments, f"{width}-D features of {reference.name}")
         found[f"fid_{width}"] = Score(*frechet_with_error(parts, reference.frechet[width]))
     if generated.splits:
         found["is"] = Score(*inception_score(generated.splits))
     width = max(generated.moments)
     found[f"kid_{width}"] = Score(*kernel_distance(generated.kept, reference.kept))
-    if min(len(generated.kept), len(reference.kept)) > _NEIGHBOURS:
+    if min(len(generated.kept), len(reference.kept)) > DC_NEIGHBOURS:
         manifold = manifold_scores(reference.kept, generated.kept)
         for name, value in dataclasses.asdict(manifold).items():
             found[f"{name}_{width}"] = Score(value)

@@ -3,13 +3,11 @@
 from bigbigan_jax.inception.errors import WeightsError
 from bigbigan_jax.inception.features import InceptionFeatures
 from bigbigan_jax.inception.network import LOGITS, SIDE, TAPS, Inception
-from bigbigan_jax.inception.weights import DEFAULT, GRAPH, RESIZE, InceptionWeights, read_weights
+from bigbigan_jax.inception.weights import DEFAULT, InceptionWeights, read_weights
 
 __all__ = [
     "DEFAULT",
-    "GRAPH",
     "LOGITS",
-    "RESIZE",
     "SIDE",
     "TAPS",
     "Inception",

@@ -17,7 +17,7 @@ from bigbigan_jax.progress import tracked
 PROGRAM = "python -m bigbigan_jax.inception"
 _DESCRIPTION = f"""\
 Downloads the network by which FID and the Inception Score are taken: pytorch-fid's port of the
-TensorFlow graph of 2015-12-05, 91 MB.
+TensorFlow graph of 2015-12-05.
 
   from  {URL}
 """

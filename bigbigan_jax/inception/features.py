@@ -11,7 +11,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from bigbigan_jax.batches import in_batches, local_mesh
 from bigbigan_jax.inception.network import LOGITS, SIDE, TAPS, Inception
-from bigbigan_jax.inception.weights import InceptionWeights
+from bigbigan_jax.inception.weights import GRAPH, RESIZE, InceptionWeights
 
 
 class InceptionFeatures:
@@ -34,6 +34,11 @@ class InceptionFeatures:
         everywhere = NamedSharding(local_mesh(), PartitionSpec())
         self._params = jax.device_put(needed_params(weights, last), everywhere)
         self._program = _program(last, outputs)
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What scores by these features depend on."""
+        return {"network": f"{GRAPH}, weights {self.fingerprint}", "resize": RESIZE}
 
     def __call__(self, images: np.ndarray) -> dict[int, np.ndarray]:
         """Features of images.

@@ -10,9 +10,10 @@ from bigbigan_jax.data import AUGMENTATIONS
 from bigbigan_jax.hub import LoadError, Model, checkpoint_steps, load
 from bigbigan_jax.probe.plot import write_plot
 from bigbigan_jax.probe.protocols import AUGMENTED, PROTOCOLS, Row, Sets
-from bigbigan_jax.probe.report import as_table, write_json
+from bigbigan_jax.probe.report import as_table
 from bigbigan_jax.probe.sets import FEATURES, extracted_sets, sets_of_file
 from bigbigan_jax.progress import tracked
+from bigbigan_jax.reports import write_json
 
 PROGRAM = "python -m bigbigan_jax.probe"
 _DESCRIPTION = """\
@@ -105,8 +106,7 @@ def _run(flags: argparse.Namespace) -> None:
             rows += [{**of, **row} for row in PROTOCOLS[protocol](sets, _shown, flags.steps)]
     print(as_table(rows))
     if flags.json:
-        about = {name: str(value) for name, value in vars(flags).items()}
-        write_json(flags.json, about, rows)
+        write_json(flags.json, vars(flags), rows)
     if flags.plot:
         write_plot(flags.plot, rows)
 

@@ -12,11 +12,12 @@ from bigbigan_jax.scores.frechet import (
 )
 from bigbigan_jax.scores.inception_score import InceptionSplit, inception_score
 from bigbigan_jax.scores.kernel import kernel_distance, mmd2
-from bigbigan_jax.scores.manifold import Manifold, manifold_scores
+from bigbigan_jax.scores.manifold import DC_NEIGHBOURS, Manifold, manifold_scores
 from bigbigan_jax.scores.moments import Moments
 from bigbigan_jax.scores.names import is_metric_name, metric_name
 
 __all__ = [
+    "DC_NEIGHBOURS",
     "FrechetReference",
     "InceptionSplit",
     "Manifold",

@@ -7,7 +7,7 @@ between Gaussians with the moments of the two sets.
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import scipy.linalg
@@ -95,20 +95,22 @@ def frechet_with_error(
     return reference.distance(whole), error
 
 
-def warn_if_few(moments: Moments, name: str) -> None:
-    """Logs a warning where a set is too small for its Fréchet distance to mean much.
+def warn_if_few(count: int, widths: Iterable[int], name: str) -> None:
+    """Logs a warning where a set is too small for its Fréchet distances to mean much.
 
     Args:
-      moments: of the set.
+      count: of samples in the set.
+      widths: of their features.
       name: what the warning calls the set.
     """
-    if moments.count <= moments.width:
+    singular = [f"{width}-D" for width in widths if count <= width]
+    if singular:
         logging.warning(
-            "%s: %d samples of %d features; the covariance is singular and the Fréchet distance"
+            "%s: %d samples; the covariance of %s features is singular and the Fréchet distance"
             " too large, so compare it only with others from as many samples",
             name,
-            moments.count,
-            moments.width,
+            count,
+            ", ".join(singular),
         )
 
 

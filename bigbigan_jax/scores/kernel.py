@@ -1,5 +1,7 @@
 """The Kernel Inception Distance (arXiv 1801.01401, section 4)."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -39,7 +41,7 @@ def kernel_distance(
 
     Returns:
       Mean and standard deviation over the subsets (that of the population). Subsets overlap, so
-      the latter is no standard error; it is 0 where the subsets are all samples.
+      the latter is no standard error; it is NaN where the only subsets are the sets themselves.
 
     Raises:
       ScoreError: other widths, fewer than 2 samples or subsets of fewer than 2, no subsets, or
@@ -52,6 +54,8 @@ def kernel_distance(
     if subset_size < 2:
         raise ScoreError(f"subsets of {subset_size}; there must be 2 samples or more in each")
     size = min(subset_size, len(first), len(second))
+    if size == len(first) == len(second):
+        return _mmd2(first, second), math.nan
     rng = np.random.default_rng(seed)
     values = [
         _mmd2(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (first, second)))

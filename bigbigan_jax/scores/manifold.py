@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from bigbigan_jax.scores.arrays import as_pair
 from bigbigan_jax.scores.errors import ScoreError
 
+PR_NEIGHBOURS, DC_NEIGHBOURS = 3, 5  # of the papers
 _MEBIBYTES = 256  # of distances at a time
 _INSIDE = 1 - 1e-9  # of a radius: by more than rounding
 
@@ -37,7 +38,10 @@ class Manifold:
 
 
 def manifold_scores(
-    real: ArrayLike, generated: ArrayLike, pr_neighbours: int = 3, dc_neighbours: int = 5
+    real: ArrayLike,
+    generated: ArrayLike,
+    pr_neighbours: int = PR_NEIGHBOURS,
+    dc_neighbours: int = DC_NEIGHBOURS,
 ) -> Manifold:
     """Precision, recall, density and coverage; distances are computed in blocks.
 

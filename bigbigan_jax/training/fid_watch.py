@@ -26,6 +26,7 @@ from bigbigan_jax.inception import DEFAULT, InceptionWeights, WeightsError, read
 from bigbigan_jax.inception.features import needed_params, outputs_of
 from bigbigan_jax.mesh import replicated, split_axis
 from bigbigan_jax.scores import FrechetReference, Moments, ScoreError, warn_if_few
+from bigbigan_jax.training.evaluations import Stopped
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.programs import Programs
 from bigbigan_jax.training.random_streams import stream
@@ -110,7 +111,7 @@ class FidWatch:
             reference = self._reference(stopped)
             found = self._moments(samples, stopped)
             return {name: reference.distance(found)}
-        except _Stopped:
+        except Stopped:
             return {}
         except ScoreError as error:
             logging.warning("no FID: %s", error)
@@ -127,7 +128,7 @@ class FidWatch:
         if not self._kept:
             with contextlib.closing(self._training_images()) as images:
                 moments = self._moments(images, stopped)
-            warn_if_few(moments, "FID in training")
+            warn_if_few(self.samples, [self.width], "FID in training")
             self._kept.append(FrechetReference(moments))
         return self._kept[0]
 
@@ -164,7 +165,7 @@ class FidWatch:
         features = []
         for _ in range(-(-self.samples // self._batch_size)):
             if stopped():
-                raise _Stopped
+                raise Stopped
             features.append(np.asarray(self._features(self._params, next(batches))))
         return Moments.of(np.concatenate(features)[: self.samples])
 
@@ -180,10 +181,6 @@ class FidWatch:
             return outputs_of(params, images, self.width)[self.width]
 
         return jax.jit(features, out_shardings=replicated(self.mesh))
-
-
-class _Stopped(Exception):
-    """The run was told to stop."""
 
 
 def _agreed_weights(path: epath.Path, width: int) -> InceptionWeights | None:

@@ -66,8 +66,9 @@ class Judging:
 
     def pin_last_good(self) -> None:
         """Keeps the newest good checkpoint of a run that goes on."""
+        known = self._known() if self.run.evaluations else {}
         for evaluation in self.run.evaluations:
-            good = evaluation.last_good(self._known())
+            good = evaluation.last_good(known)
             if good is not None:
                 self.checkpoints.pin(good)
 

@@ -18,13 +18,10 @@ from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.image_features import AugmentedFeatures, ImageFeatures
 from bigbigan_jax.probe.linear import TABLE_1, LinearProtocol, train_linear
 from bigbigan_jax.progress import tracked
+from bigbigan_jax.training.evaluations import Stopped
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.programs import Programs
 from bigbigan_jax.training.random_streams import stream
-
-
-class _Stopped(Exception):
-    """The run was told to stop."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +114,7 @@ class Probing:
             probe = train_linear(
                 train, judge, self.protocol, progress=functools.partial(_until, stopped)
             )
-        except _Stopped:
+        except Stopped:
             return {}
         except ProbeError as error:
             logging.warning("no probe: %s", error)
@@ -132,12 +129,12 @@ def _until(stopped: Callable[[], bool], steps: Sequence[int]) -> Iterator[int]:
     """The steps, shown by process 0.
 
     Raises:
-      _Stopped: the run was told to stop.
+      Stopped: the run was told to stop.
     """
     shown: Iterable[int] = steps
     if jax.process_index() == 0:
         shown = tracked(steps, len(steps), "linear probe", unit="steps")
     for step in shown:
         if stopped():
-            raise _Stopped
+            raise Stopped
         yield step

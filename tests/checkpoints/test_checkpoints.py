@@ -157,7 +157,8 @@ def test_a_damaged_evaluation_harms_no_checkpoint_and_is_set_aside(tmp_path, cap
     leaves = reader.read_record(folder)["leaves"]
     file = evaluations.evaluation_file(epath.Path(tmp_path), 1, evaluations.weights_number(leaves))
     file.parent.mkdir()
-    for damaged in ("", "[]", "{}"):
+    null = '{"step": 1, "metrics": {"is": null}, "results": []}'
+    for damaged in ("", "[]", "{}", null):
         file.write_text(damaged)
         assert reader.read_record(folder)["metrics"] == {"loss": 1.0}
     assert "is damaged" in caplog.text

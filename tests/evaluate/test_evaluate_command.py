@@ -133,7 +133,7 @@ def test_wrong_folders_are_one_line(folders, inception_stem, tmp_path, capsys):
     (tmp_path / "x.tar.gz").write_bytes(b"no tar")
     for name, message in (
         ("pipe", "x.png is not a regular file"),
-        ("x.tar.gz", "--against="),
+        ("x.tar.gz", f"--against={tmp_path / 'x.tar.gz'}: not a whole uncompressed tar"),
         ("nowhere", "there is no such folder or tar"),
         ("empty", "no .jpg, .jpeg, .png, .webp file is there"),
         ("text", "x.png: 8 bytes starting with b'no image' are not a complete image"),
@@ -145,7 +145,9 @@ def test_wrong_folders_are_one_line(folders, inception_stem, tmp_path, capsys):
 
 def test_too_few_images_are_one_line(folders, inception_stem, capsys):
     assert of_folders(folders, inception_stem, f"--against={folders / 'b'}", "--parts=9") == 1
-    assert "a: 12 images; with --parts=9 there must be 18 or more" in capsys.readouterr().err
+    assert (
+        "a: 12 images; there must be 18 or more, 2 for each of --parts" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

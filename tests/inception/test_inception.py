@@ -145,4 +145,5 @@ def test_768_features_tell_photographs_apart():
     scaler = StandardScaler().fit(values["train"])
     probe = LogisticRegression(C=0.01, max_iter=1000)
     probe.fit(scaler.transform(values["train"]), sets["train"][1])
-    assert probe.score(scaler.transform(values["val"]), sets["val"][1]) > 0.6  # 0.97 with all 4,500
+    score = probe.score(scaler.transform(values["val"]), sets["val"][1])
+    assert score > 0.7, score  # 0.97 with all 4,500

@@ -88,9 +88,17 @@ def test_the_value_is_that_of_all_parts_and_the_error_by_its_formula():
 def test_a_warning_of_few_samples(monkeypatch, count, warned):
     lines = []
     monkeypatch.setattr(logging, "warning", lambda line, *values: lines.append(line % values))
-    warn_if_few(exactly(np.zeros(8), np.eye(8), count), "the samples")
+    warn_if_few(count, (4, 8, 7), "the samples")
     assert len(lines) == warned
-    assert all("the samples: 8 samples of 8 features; the covariance is sin" in x for x in lines)
+    assert all("the samples: 8 samples; the covariance of 8-D features is sing" in x for x in lines)
+
+
+def test_one_warning_names_all_widths(monkeypatch):
+    lines = []
+    monkeypatch.setattr(logging, "warning", lambda line, *values: lines.append(line % values))
+    warn_if_few(100, (64, 192, 768), "the samples")
+    (line,) = lines
+    assert "100 samples; the covariance of 192-D, 768-D features" in line
 
 
 def test_what_is_wrong():
