@@ -27,7 +27,13 @@ from bigbigan_jax.mesh import data_mesh, replicated, shard_batches
 from bigbigan_jax.models.images import scale_images
 from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.family import Family
-from bigbigan_jax.training.programs import Programs, compile_update, on_mesh, state_sharding
+from bigbigan_jax.training.programs import (
+    Programs,
+    abstract_batch,
+    compile_update,
+    on_mesh,
+    state_sharding,
+)
 from bigbigan_jax.training.run import build_family, check_batch_size
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "File that defines get_config().")
@@ -73,7 +79,9 @@ def measure(
     FLOPs and bytes are the compiler's count for the program of one device.
     """
     programs, devices = Programs.of(family, mesh), mesh.devices.flat
-    update, compile_seconds = compile_update(programs, family, config.batch_size, mesh)
+    update, compile_seconds = compile_update(
+        programs, family, mesh, abstract_batch(family, config.batch_size, mesh)
+    )
     key = jax.jit(lambda: jax.random.key(0), out_shardings=replicated(mesh))()
     state = programs.init(key)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))

@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -18,16 +18,27 @@ class Row:
     Attributes:
       title: as the paper has it.
       results: the paper's numbers, as text.
-      changes: values by dotted field, where the row differs from `default_config`.
+      changes: values by dotted field, where the row differs from what all are made of.
+      paper: the same numbers by name, to compare with.
     """
 
     title: str
     results: str
     changes: Mapping[str, Any]
+    paper: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
-def row_config(rows: Mapping[str, Row], name: str | None) -> ConfigDict:
+def row_config(
+    rows: Mapping[str, Row],
+    name: str | None,
+    base: Callable[[str], ConfigDict] = lambda _: default_config(),
+) -> ConfigDict:
     """The configuration of a row; with the name "list", prints all rows and ends the program.
+
+    Args:
+      rows: by name.
+      name: of the row.
+      base: makes the configuration that the row of a name changes.
 
     Raises:
       ConfigError: there is no such row, or none was named.
@@ -40,7 +51,7 @@ def row_config(rows: Mapping[str, Row], name: str | None) -> ConfigDict:
         close = difflib.get_close_matches(name or "", rows, n=1)
         hint = f"did you mean :{close[0]}? " if close else ""
         raise ConfigError(f"{asked}; {hint}:list shows all")
-    config = default_config()
+    config = base(name)
     config.update_from_flattened_dict(dict(rows[name].changes))
     return config
 

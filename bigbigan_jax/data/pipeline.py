@@ -19,7 +19,7 @@ from bigbigan_jax.data.errors import DataError
 from bigbigan_jax.data.pools import Processes, Threads, chunks_in_order
 from bigbigan_jax.data.sources import Source
 from bigbigan_jax.data.stages import CenterCrop, Pixels
-from bigbigan_jax.data.training_images import Damage, TrainingImages
+from bigbigan_jax.data.training_images import Damage, TrainingImages, shuffled
 from bigbigan_jax.data.transforms import Augmentation
 
 # Threads and processes work on chunks of a step's images: whole steps would be too coarse
@@ -89,15 +89,37 @@ def training_batches(
     ):
         if value < least:
             raise DataError(f"{argument} must be at least {least}, got {value}")
-    # Grain seeds epoch e of a shuffle with seed + e: seeds 0 and 1 would share their epochs,
-    # and shuffle and crops their numbers, if the user's seed were passed on as it is.
-    order_seed, crop_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    order_seed, crop_seed = _seeds(seed)
     images = TrainingImages(source, image_size, channels, augmentation, order_seed, crop_seed)
     per_step = batches_per_step * batch_size // hosts
     chunk = max(size for size in range(1, _CHUNK + 1) if per_step % size == 0)
     job = FillChunk(images, chunk, batch_size, host, hosts)
     shape = (batches_per_step, batch_size // hosts)
     return _steps(job, shape, start_step, workers)
+
+
+def training_order(source: Source, seed: int, first: int, count: int) -> np.ndarray:
+    """The records of the global sequence of `training_batches`.
+
+    Args:
+      source: where the images come from.
+      seed: as there.
+      first: number of the first element.
+      count: how many.
+
+    Returns:
+      int32 [count], numbers of records.
+    """
+    order = shuffled(len(source), _seeds(seed)[0])
+    return np.fromiter((order[i] for i in range(first, first + count)), np.int32, count)
+
+
+def _seeds(seed: int) -> tuple[int, int]:
+    """Seeds of the order and of the crops."""
+    # Grain seeds epoch e of a shuffle with seed + e: seeds 0 and 1 would share their epochs,
+    # and shuffle and crops their numbers, if the user's seed were passed on as it is.
+    order_seed, crop_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    return order_seed, crop_seed
 
 
 def evaluation_batches(

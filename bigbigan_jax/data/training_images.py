@@ -21,6 +21,11 @@ _SHOWN = 3
 _local = threading.local()
 
 
+def shuffled(count: int, seed: int) -> grain.MapDataset:
+    """The numbers below `count`, newly shuffled in each epoch, without end."""
+    return grain.MapDataset.range(count).shuffle(seed=seed)
+
+
 class Damage(NamedTuple):
     """A record whose image cannot be decoded.
 
@@ -59,7 +64,7 @@ class TrainingImages:
 
     @functools.cached_property
     def _order(self) -> grain.MapDataset:
-        return grain.MapDataset.range(len(self.source)).shuffle(seed=self.order_seed)
+        return shuffled(len(self.source), self.order_seed)
 
     def fill(self, numbers: Sequence[int], out: np.ndarray) -> list[tuple[int, list[Damage]]]:
         """Writes elements.

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from bigbigan_jax.hub.errors import LoadError
 from bigbigan_jax.hub.model import Model
 from bigbigan_jax.hub.variables import abstract_variables, on_local_devices
-from bigbigan_jax.models.bigbigan import build_networks
+from bigbigan_jax.models.architectures import build_networks
 
 SUFFIX = ".safetensors"
 _MOMENTS = "feature_moments"

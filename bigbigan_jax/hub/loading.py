@@ -24,7 +24,8 @@ from bigbigan_jax.hub.variables import (
     abstract_variables,
     on_local_devices,
 )
-from bigbigan_jax.models.bigbigan import Networks, build_networks
+from bigbigan_jax.models.architectures import build_networks
+from bigbigan_jax.models.networks import Networks
 from bigbigan_jax.models.standing_statistics import without_weights
 
 Step = int | Literal["best"] | None
@@ -124,16 +125,13 @@ def _read(folder: epath.Path) -> Model:
         raise _NoStatistics("saved when the run was told to stop, without statistics to use it by")
     metadata = record["metadata"]
     networks = build_networks(metadata["config"]["model"])
-    items = read_items(folder, record, _targets(networks), partly=True)
+    averaged = any(path.startswith("state.ema.") for path, *_ in record["leaves"])
+    items = read_items(folder, record, _targets(networks, averaged), partly=True)
     state, statistics = items["state"], dict(items["statistics"])
-    variables = {
-        network: {"params": weights, **statistics[network]}
-        for network, weights in state["ema"].items()
-    }
-    variables["discriminator"] = {
-        "params": state["params"]["discriminator"],
-        "spectral": state["spectral"]["discriminator"],
-    }
+    weights = {**state["params"], **state.get("ema", {})}
+    variables = {net: {"params": weights[net], **statistics.get(net, {})} for net in weights}
+    if "spectral" in state:
+        variables["discriminator"]["spectral"] = state["spectral"]["discriminator"]
     about = {
         "model": metadata["config"]["model"],
         "step": int(folder.name),
@@ -145,18 +143,19 @@ def _read(folder: epath.Path) -> Model:
     return Model(networks, variables, statistics.get("features", {}), about)
 
 
-def _targets(networks: Networks) -> dict[str, Any]:
-    """What of a checkpoint makes a model."""
+def _targets(networks: Networks, averaged: bool) -> dict[str, Any]:
+    """What of a checkpoint makes a model; of G and E the averaged weights, where there are any."""
     variables = abstract_variables(networks)
-    discriminator = variables.pop("discriminator")
+    weights = {network: collections["params"] for network, collections in variables.items()}
+    of_d = {name: weights.pop(name) for name in ("discriminator",) if name in weights}
+    state = {"ema": weights, "params": of_d} if averaged else {"params": weights | of_d}
     statistics = without_weights(variables)
+    # D is the one network of training, not of evaluation: its spectral vectors are in the state.
+    if spectral := statistics.get("discriminator", {}).pop("spectral", None):
+        state["spectral"] = {"discriminator": spectral}
     if moments := abstract_feature_moments(networks):
         statistics["features"] = moments
-    state = {
-        "ema": {network: collections["params"] for network, collections in variables.items()},
-        "params": {"discriminator": discriminator["params"]},
-        "spectral": {"discriminator": discriminator["spectral"]},
-    }
+    statistics = {name: value for name, value in statistics.items() if value}
     return on_local_devices({"state": state, "statistics": statistics})
 
 

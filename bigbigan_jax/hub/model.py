@@ -11,9 +11,9 @@ import numpy as np
 from bigbigan_jax.batches import Rows, in_batches
 from bigbigan_jax.hub.errors import InputError
 from bigbigan_jax.hub.inputs import as_images, as_latents
-from bigbigan_jax.models.bigbigan import Networks, Variables
 from bigbigan_jax.models.features import bn_crelu
 from bigbigan_jax.models.images import scale_images
+from bigbigan_jax.models.networks import Networks, Variables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +101,10 @@ class Model:
           "score_x", "score_z", "score_xz", [N] each: those of the terms of the model's objective.
 
         Raises:
-          InputError: x or z is not as it must be, or their numbers differ.
+          InputError: x or z is not as it must be, their numbers differ, or there is no D.
         """
+        if self.networks.discriminator is None:
+            raise InputError("this model has no discriminator: it is an autoencoder")
         of_encoder = np.shape(x)[1:3] == (self.image_size, self.image_size)
         size = self.image_size if of_encoder else self.generated_size
         x = as_images(x, size, self.networks.image_channels)
@@ -110,6 +112,21 @@ class Model:
         if len(x) != len(z):
             raise InputError(f"there are {len(x)} images and {len(z)} latents; they are pairs")
         return in_batches(self._discriminate, self.variables, x, z)
+
+    def discriminator_features(self, images: Any) -> np.ndarray:
+        """What D makes of images before it scores them, F(x) in BigBiGAN: [N, F].
+
+        Args:
+          images: [N, H, W, C].
+
+        Raises:
+          InputError: D scores pairs alone, there is no D, or the images are not as they must be.
+        """
+        terms = () if self.networks.discriminator is None else self.networks.discriminator.terms
+        if "x" not in terms:
+            raise InputError(f"D has no features of images alone: it scores {list(terms)}")
+        x = as_images(images, self.image_size, self.networks.image_channels)
+        return in_batches(self._discriminator_features, self.variables, x)["default"]
 
     def reconstruct(self, images: Any) -> np.ndarray:
         """G(z_mean of E(images)): [N, S, S, C]; raises as `encode`."""
@@ -147,7 +164,7 @@ class Model:
 
     def _for_encoder(self, images: Any) -> np.ndarray:
         if self.networks.encoder is None:
-            raise InputError("this model has no encoder: it was trained with trunk 'none'")
+            raise InputError("this model has no encoder: it was trained without one")
         return as_images(images, self.image_size, self.networks.image_channels)
 
     @functools.cached_property
@@ -186,6 +203,14 @@ class Model:
             return {"default": self.networks.reconstruct(variables, scale_images(x))}
 
         return reconstruct
+
+    @functools.cached_property
+    def _discriminator_features(self) -> Callable[..., dict[str, jax.Array]]:
+        @jax.jit
+        def features(variables, x):
+            return {"default": self.networks.discriminator_features(variables, scale_images(x))}
+
+        return features
 
     @functools.cached_property
     def _discriminate(self) -> Callable[..., dict[str, jax.Array]]:

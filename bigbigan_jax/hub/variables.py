@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
 from bigbigan_jax.batches import local_mesh
-from bigbigan_jax.models.bigbigan import Networks
+from bigbigan_jax.models.networks import NETWORKS, Networks
 
 PyTree = Any
 
@@ -16,7 +16,7 @@ def abstract_variables(networks: Networks) -> dict[str, PyTree]:
     """Shapes and dtypes of the variables of all networks."""
 
     def init(key: jax.Array) -> dict[str, PyTree]:
-        return networks.init(dict.fromkeys(("generator", "encoder", "discriminator"), key))
+        return networks.init(dict.fromkeys(NETWORKS, key))
 
     return jax.eval_shape(init, jax.eval_shape(lambda: jax.random.key(0)))
 

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from bigbigan_jax.models.features import SOWN
 from bigbigan_jax.models.layers import ResidualMLP, SelfAttention
 from bigbigan_jax.models.resampling import conv_downsample
 from bigbigan_jax.models.spectral_norm import SNConv, SNDense
@@ -80,7 +81,8 @@ class Discriminator(nn.Module):
         s_x(x) = θ_x · F(x),  s_z(z) = θ_z · H(z),  s_xz(x, z) = θ_xz · J(F(x), H(z))
 
     Called with x [B, image_size, image_size, C] in [-1, 1] and z [B, z_dim]; returns a dict with
-    a float32 score [B] for every one of `terms`.
+    a float32 score [B] for every one of `terms`. With "intermediates" mutable it also returns F(x),
+    as `SOWN`.
 
     Attributes:
       image_size: 8, 16, 32, 64, 128 or 256.
@@ -116,6 +118,7 @@ class Discriminator(nn.Module):
                 name="F",
             )
             features["x"] = trunk(x)
+            self.sow("intermediates", SOWN, features["x"].astype(jnp.float32))
         if {"z", "xz"} & set(self.terms):
             features["z"] = mlp("H")(z.astype(self.dtype))
         if "xz" in self.terms:

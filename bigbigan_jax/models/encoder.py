@@ -39,11 +39,13 @@ class Encoding:
       avepool_feat: [B, features] float32, the trunk's output averaged over space.
       z_mean: [B, z_dim] float32.
       z_stdev: [B, z_dim] float32; zeros where E is deterministic.
+      z_logits: [B, z_dim] float32, ẑ before it is squashed into the range of a uniform prior.
     """
 
     avepool_feat: jax.Array
     z_mean: jax.Array
     z_stdev: jax.Array
+    z_logits: jax.Array
 
     def sample(self, key: jax.Array) -> jax.Array:
         """Draws ẑ = μ + σ·ε, ε ~ N(0, I): [B, z_dim]."""
@@ -90,11 +92,10 @@ class Encoder(nn.Module):
         )
         features = trunk(x, train).mean(axis=(1, 2))
         hidden = ResidualMLP(HEAD_LAYERS, self.head_width, dense, self.dtype, name="head")(features)
-        mean = dense(self.z_dim, dtype=jnp.float32, name="z_mean")(hidden)
+        logits = dense(self.z_dim, dtype=jnp.float32, name="z_mean")(hidden)
         if self.head == "stochastic":
             stdev = nn.softplus(dense(self.z_dim, dtype=jnp.float32, name="z_stdev")(hidden))
         else:
-            stdev = jnp.zeros_like(mean)
-        if self.prior == "uniform":
-            mean = jnp.tanh(mean)
-        return Encoding(features.astype(jnp.float32), mean, stdev)
+            stdev = jnp.zeros_like(logits)
+        mean = jnp.tanh(logits) if self.prior == "uniform" else logits
+        return Encoding(features.astype(jnp.float32), mean, stdev, logits)

@@ -1,9 +1,11 @@
-"""Features of E for probes (arXiv 1907.02544)."""
+"""Features for probes (arXiv 1907.02544)."""
 
 import jax
 import jax.numpy as jnp
 
 from bigbigan_jax.models.layers import BATCH_NORM_EPSILON
+
+SOWN = "features"  # the name of D's own features among its "intermediates"
 
 
 def bn_crelu(features: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:

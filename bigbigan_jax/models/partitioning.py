@@ -62,10 +62,11 @@ def shard_spec(shape: Sequence[int], devices: int) -> PartitionSpec:
     return PartitionSpec(*[None] * longest, AXIS)
 
 
-def split_batch(x: jax.Array) -> jax.Array:
-    """Pins an array [B, …] split over the devices by its first axis."""
+def split_batch(x: jax.Array, axis: int = 0) -> jax.Array:
+    """Pins an array [B, …] split over the devices by its first axis, or another."""
     current = _current.get()
-    return x if current is None else _pin(x, current.mesh, PartitionSpec(AXIS))
+    spec = PartitionSpec(*[None] * axis, AXIS)
+    return x if current is None else _pin(x, current.mesh, spec)
 
 
 def sharded(tree: PyTree) -> PyTree:

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from bigbigan_jax.models.bigbigan import Networks, Variables
 from bigbigan_jax.models.layers import BATCH_NORM_MOMENTUM
+from bigbigan_jax.models.networks import Networks, Variables
 from bigbigan_jax.models.spectral_norm import COLLECTION as SPECTRAL
 
 GENERATOR_BATCHES = 16
@@ -23,6 +23,7 @@ def standing_statistics(
     variables: Variables,
     images: jax.Array,
     key: jax.Array,
+    generator_batches: int = GENERATOR_BATCHES,
 ) -> Variables:
     """Replaces the batch statistics of G and E by averages over whole batches.
 
@@ -33,12 +34,13 @@ def standing_statistics(
       networks: the networks.
       variables: of G and E, with the weights to evaluate (the EMA).
       images: [N, B, image_size, image_size, C] in [-1, 1], N batches of training images.
-      key: for `GENERATOR_BATCHES` batches of B fresh z.
+      key: for batches of B fresh z.
+      generator_batches: how many such batches.
 
     Returns:
       `variables` with new "batch_stats" (and "spectral").
     """
-    keys = jax.random.split(key, GENERATOR_BATCHES)
+    keys = jax.random.split(key, generator_batches)
     batch_size = images.shape[1]
 
     def generate(variables, key):
@@ -54,6 +56,35 @@ def standing_statistics(
     if networks.encoder:
         result["encoder"] = _average_moments(encode, variables["encoder"], images)
     return result
+
+
+def discriminator_statistics(
+    networks: Networks, variables: Variables, images: jax.Array
+) -> dict[str, Any]:
+    """The batch statistics of a D that has BatchNorm, averaged over batches of real pairs.
+
+    That they are those of real pairs is a decision; in training it normalises generated ones apart.
+
+    Args:
+      networks: the networks.
+      variables: of D, and those of E as `standing_statistics` returns them.
+      images: [N, B, image_size, image_size, C] in [-1, 1], N batches of training images.
+
+    Returns:
+      {"batch_stats"}.
+    """
+
+    def discriminate(variables_of_d, x):
+        z = jnp.zeros((len(x), networks.z_dim))
+        if networks.encoder:
+            z = networks.encode(variables, x).z_mean
+        x = networks.pool_for_discriminator(x)
+        return networks.discriminator.apply(
+            variables_of_d, x, z, train=True, mutable=["batch_stats"]
+        )[1]
+
+    averaged = _average_moments(discriminate, variables["discriminator"], images)
+    return {"batch_stats": averaged["batch_stats"]}
 
 
 def without_weights(variables: Variables) -> dict[str, dict[str, Any]]:

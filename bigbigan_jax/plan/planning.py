@@ -55,7 +55,7 @@ def plan(config: ConfigDict, tpu: Slice, mesh: Mesh, cache: Cache) -> Numbers:
         family = build_family(config)
         state = abstract_state(family, mesh)
         batch = abstract_batch(family, config.batch_size, mesh)
-        lowered = lower_update(Programs.of(family, mesh), family, config.batch_size, mesh)
+        lowered = lower_update(Programs.of(family, mesh), family, mesh, batch)
     given = state_bytes(state, batch)
     compiled = compile_step(lowered, tpu, cache)
     numbers = {

@@ -55,7 +55,7 @@ def extracted_sets(
       bigbigan_jax.extract.store.StoreError: the cache cannot be used.
     """
     if model.networks.encoder is None and kind != "raw":
-        raise ProbeError("this model has no encoder: it was trained with trunk 'none'")
+        raise ProbeError("this model has no encoder: it was trained without one")
     names = ("train_without_val", "train_val", validation)
     sources = [open_source(data, name, data_dir) for name in names]
     for source in sources:

@@ -34,7 +34,7 @@ def filters(model: Model) -> np.ndarray:
       InputError: the model has no encoder.
     """
     if model.networks.encoder is None:
-        raise InputError("this model has no encoder: it was trained with trunk 'none'")
+        raise InputError("this model has no encoder: it was trained without one")
     kernel = np.asarray(model.variables["encoder"]["params"]["trunk"]["stem"]["conv"]["kernel"])
     kernels = kernel.transpose(3, 0, 1, 2)
     low = kernels.min(axis=(1, 2, 3), keepdims=True)

@@ -4,37 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
-from bigbigan_jax.models.bigbigan import Networks, Variables, build_networks
-from bigbigan_jax.models.images import scale_images, to_bytes
-from bigbigan_jax.models.standing_statistics import (
-    feature_moments,
-    standing_statistics,
-    without_weights,
-)
+from bigbigan_jax.models.architectures import build_networks
+from bigbigan_jax.training.adversarial import Adversarial
 from bigbigan_jax.training.optimizers import adam_without_momentum
-from bigbigan_jax.training.random_streams import stream
-from bigbigan_jax.training.state import TrainState
 from bigbigan_jax.training.step import Step
-from bigbigan_jax.training.step_metrics import Metrics
-from bigbigan_jax.training.updates import parts_of_batches
 
 
 @dataclasses.dataclass(frozen=True)
-class BigBiGAN:
-    """See `bigbigan_jax.training.family.Family` for the methods.
-
-    Attributes:
-      step: the update.
-      batches_per_step: number of D updates a step, each on a batch of its own.
-      shard_weights: whether weights, optimiser states and averages are split over the devices.
-    """
-
-    step: Step
-    batches_per_step: int
-    shard_weights: bool
+class BigBiGAN(Adversarial):
+    """See `bigbigan_jax.training.family.Family` for the methods; `step` is a `Step`."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "BigBiGAN":
@@ -52,111 +30,3 @@ class BigBiGAN:
         parts = training["gradient_accumulation"]
         step = Step(networks, optimizers, training["ema_decay"], parts)
         return cls(step, training["d_steps"], training["shard_weights"])
-
-    @property
-    def networks(self) -> Networks:
-        return self.step.networks
-
-    @property
-    def image_size(self) -> int:
-        return self.networks.image_size
-
-    @property
-    def generated_size(self) -> int:
-        return self.networks.generator.image_size
-
-    @property
-    def image_channels(self) -> int:
-        return self.networks.image_channels
-
-    @property
-    def z_dim(self) -> int:
-        return self.networks.z_dim
-
-    @property
-    def has_encoder(self) -> bool:
-        return self.networks.encoder is not None
-
-    def init(self, key: jax.Array) -> TrainState:
-        """The state before the first step; the averages start as the weights."""
-        variables = self.networks.init(
-            {
-                "generator": stream(key, "init G"),
-                "discriminator": stream(key, "init D"),
-                "encoder": stream(key, "init E"),
-            }
-        )
-
-        def collection(name: str) -> dict[str, Any]:
-            return {net: value[name] for net, value in variables.items() if name in value}
-
-        params = collection("params")
-        return TrainState(
-            step=jnp.zeros((), jnp.int32),
-            params=params,
-            opt_state={net: self.step.optimizers[net].init(params[net]) for net in params},
-            batch_stats=collection("batch_stats"),
-            spectral=collection("spectral"),
-            ema={net: params[net] for net in params if net != "discriminator"},
-            skipped=jnp.zeros((), jnp.int32),
-            skipped_in_a_row=jnp.zeros((), jnp.int32),
-        )
-
-    def update(
-        self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array
-    ) -> tuple[TrainState, Metrics]:
-        return self.step(state, batch, key)
-
-    def monitor(self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array) -> Metrics:
-        """Root mean squares of z - E(G(z)) and of the pixels of x - G(E(x)).
-
-        By the averaged weights, with means of E as its latents.
-        """
-        if not self.has_encoder:
-            return {}
-        # Of no more images at a time than a part of an update has.
-        networks, x = self.networks, scale_images(self._parts(batch["image"])[-1])
-        key = stream(key, "monitor", state.step)
-        variables = self.evaluation_variables(state, batch["image"], key)
-        z = networks.sample_z(stream(key, "z"), len(x))
-        x_hat = networks.resize_for_encoder(networks.generate(variables, z))
-        z_error = z - networks.encode(variables, x_hat).z_mean
-        x_error = networks.pool_for_discriminator(x) - networks.reconstruct(variables, x)
-        return {
-            "reconstruction/z": jnp.sqrt(jnp.mean(z_error**2)),
-            "reconstruction/x": jnp.sqrt(jnp.mean(x_error**2)),
-        }
-
-    def evaluation_variables(
-        self, state: TrainState, images: jax.Array, key: jax.Array
-    ) -> Variables:
-        return standing_statistics(
-            self.networks, state.ema_variables(), scale_images(self._parts(images)), key
-        )
-
-    def evaluation_statistics(
-        self, state: TrainState, images: jax.Array, key: jax.Array
-    ) -> dict[str, Any]:
-        """Standing statistics without the weights, and the moments of E's features."""
-        key = stream(key, "statistics", state.step)
-        variables = self.evaluation_variables(state, images, key)
-        statistics = without_weights(variables)
-        if self.has_encoder:
-            parts = scale_images(self._parts(images))
-            statistics["features"] = feature_moments(self.networks, variables, parts)
-        return statistics
-
-    def _parts(self, images: jax.Array) -> jax.Array:
-        return parts_of_batches(images, self.step.parts)
-
-    def sample(self, variables: Variables, key: jax.Array, count: int) -> jax.Array:
-        return to_bytes(self.networks.generate(variables, self.networks.sample_z(key, count)))
-
-    def encode(self, variables: Variables, images: jax.Array) -> jax.Array:
-        return self.networks.encode(variables, scale_images(images)).z_mean
-
-    def features(self, variables: Variables, images: jax.Array) -> jax.Array:
-        return self.networks.encode(variables, scale_images(images)).avepool_feat
-
-    def reconstruct(self, variables: Variables, images: jax.Array) -> jax.Array:
-        return to_bytes(self.networks.reconstruct(variables, scale_images(images)))

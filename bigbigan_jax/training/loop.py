@@ -2,24 +2,18 @@
 
 import contextlib
 import dataclasses
-from collections import deque
-from collections.abc import Generator
 from typing import Any
 
-import jax
-import numpy as np
 from absl import logging
 
-from bigbigan_jax.checkpoints import Checkpoints
-from bigbigan_jax.data import AUGMENTATIONS, training_batches
-from bigbigan_jax.mesh import shard_batches
+from bigbigan_jax.checkpoints import CheckpointError, Checkpoints
+from bigbigan_jax.training.inputs import abstract_batch_of, batches_of
 from bigbigan_jax.training.judging import Judging
 from bigbigan_jax.training.preemption import Preemption
 from bigbigan_jax.training.programs import abstract_state, compile_update
 from bigbigan_jax.training.reporter import Reporter
+from bigbigan_jax.training.resident import images_of
 from bigbigan_jax.training.run import Run
-
-BATCHES_AHEAD = 2  # steps' worth of images on their way to the device
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,30 +39,30 @@ def train(run: Run) -> Outcome:
       TrainingDiverged: too many steps in a row were not finite.
       bigbigan_jax.data.DataError: too many images are damaged.
     """
-    config, family = run.config, run.family
-    programs, key = run.programs, run.key()
+    config, programs, key = run.config, run.programs, run.key()
+    at_once = config.training.steps_at_once
     with run.checkpoints() as checkpoints, Preemption() as preemption:
         state, start = _restore_or_init(run, checkpoints)
         judging = Judging(run, checkpoints, preemption)
         judging.pin_last_good()
         if start and judging.missing(start):  # a stop cut it short
             with (
-                contextlib.closing(_batches(run, start)) as batches,
+                contextlib.closing(batches_of(run, start)) as batches,
                 Reporter(run, start) as reporter,
             ):
                 batch, _ = next(batches)
-                if not judging(start, state, batch["image"], reporter):
+                if not judging(start, state, images_of(batch), reporter):
                     return Outcome(state, start, preempted=True)
         if start >= config.steps:
             return Outcome(state, start, preempted=False)
-        update, seconds = compile_update(programs, family, config.batch_size, run.mesh)
+        update, seconds = compile_update(programs, run.family, run.mesh, abstract_batch_of(run))
         with (
-            contextlib.closing(_batches(run, start)) as batches,
+            contextlib.closing(batches_of(run, start)) as batches,
             Reporter(run, start) as reporter,
         ):
             reporter.progress.note(f"compiled the training step in {seconds:.0f} s")
             overdue = False
-            for step in range(start + 1, config.steps + 1):
+            for step in range(start + at_once, config.steps + 1, at_once):
                 with reporter.progress.waiting_for_data():
                     batch, damaged = next(batches)
                 reporter.images_taken(step, damaged)
@@ -80,18 +74,18 @@ def train(run: Run) -> Outcome:
                 save = last or overdue or due or step % config.checkpoint.every == 0
                 judge = save and not stop and config.checkpoint.best_metric
                 if judge or step % config.log.monitor_every == 0:
-                    metrics |= programs.monitor(state, batch, key)
+                    metrics |= programs.monitor(state, {"image": images_of(batch)}, key)
                 reporter.step_done(step, metrics)
                 if save:
                     # For who loads the model. When told to stop there is no time to compile that.
                     statistics = None
                     if not stop:
-                        statistics = programs.evaluation_statistics(state, batch["image"], key)
+                        statistics = programs.evaluation_statistics(state, images_of(batch), key)
                     overdue = not _save(run, checkpoints, step, state, reporter.flush(), statistics)
                 if step == config.steps or step % config.log.sheets_every == 0:
-                    reporter.write_sheets(step, state, batch)
+                    reporter.write_sheets(step, state, images_of(batch))
                 if due and not overdue:  # a state is saved before it is judged
-                    judged = judging(step, state, batch["image"], reporter)
+                    judged = judging(step, state, images_of(batch), reporter)
                 if stop or not judged:
                     break
             early = stop and step < config.steps or not judged
@@ -103,35 +97,13 @@ def _restore_or_init(run: Run, checkpoints: Checkpoints) -> tuple[Any, int]:
     if restored is None:
         return run.initial_state(), 0
     state, _ = restored
-    return state, int(state.step)
-
-
-def _batches(run: Run, start: int) -> Generator[tuple[dict[str, jax.Array], int], None, None]:
-    """Batches from step `start` on, on the devices ahead of their use.
-
-    With each comes how many images of this host's part are stand-ins for damaged ones.
-    """
-    config, family = run.config, run.family
-    on_host = training_batches(
-        run.source,
-        image_size=family.image_size,
-        channels=family.image_channels,
-        augmentation=AUGMENTATIONS[config.data.augmentation],
-        batch_size=config.batch_size,
-        batches_per_step=family.batches_per_step,
-        seed=config.seed,
-        start_step=start,
-        host=jax.process_index(),
-        hosts=jax.process_count(),
-        workers=config.data.workers,
-    )
-    ahead = deque()
-    with contextlib.closing(on_host):
-        for batch in on_host:
-            damaged = int(np.count_nonzero(batch["damaged"]))
-            ahead.append((shard_batches({"image": batch["image"]}, run.mesh), damaged))
-            if len(ahead) == BATCHES_AHEAD:
-                yield ahead.popleft()
+    step, at_once = int(state.step), run.config.training.steps_at_once
+    if (run.config.steps - step) % at_once:
+        raise CheckpointError(
+            f"config.training.steps_at_once is {at_once}, but the newest checkpoint is of step "
+            f"{step}: from there config.steps, {run.config.steps}, is no multiple of it away"
+        )
+    return state, step
 
 
 def _save(

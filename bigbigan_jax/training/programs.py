@@ -13,6 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from bigbigan_jax.mesh import replicated, split_axis
 from bigbigan_jax.models.partitioning import partitioned, shard_spec, whole
 from bigbigan_jax.training.family import Family
+from bigbigan_jax.training.resident import update_resident
 
 PyTree = Any
 
@@ -23,7 +24,8 @@ class Programs:
 
     Attributes:
       init: the state before the first step, from a key.
-      update: the training step; consumes the state it is given.
+      update: the training step, or several on images that stay on the devices (see
+        `bigbigan_jax.training.resident`); consumes the state it is given.
       monitor: metrics that need forward passes of their own.
       evaluation_variables: weights and statistics for the last four.
       evaluation_statistics: the statistics without the weights, for a checkpoint.
@@ -66,7 +68,7 @@ class Programs:
 
         return cls(
             init=training(family.init, state),
-            update=training(family.update, (state, everywhere), donate_argnums=0),
+            update=training(_of_any_batch(family), (state, everywhere), donate_argnums=0),
             monitor=evaluating(family.monitor),
             evaluation_variables=evaluating(family.evaluation_variables),
             evaluation_statistics=evaluating(family.evaluation_statistics),
@@ -77,6 +79,15 @@ class Programs:
             ),
             reconstruct=evaluating(family.reconstruct),
         )
+
+
+def _of_any_batch(family: Family) -> Callable[..., Any]:
+    def update(state: PyTree, batch: dict[str, jax.Array], key: jax.Array) -> Any:
+        if "index" in batch:
+            return update_resident(family.update, state, batch, key)
+        return family.update(state, batch, key)
+
+    return update
 
 
 def on_mesh(method: Callable[..., Any], mesh: Mesh, shard_weights: bool) -> Callable[..., Any]:
@@ -123,18 +134,16 @@ def abstract_batch(family: Family, batch_size: int, mesh: Mesh) -> dict[str, jax
 
 
 def lower_update(
-    programs: Programs, family: Family, batch_size: int, mesh: Mesh
+    programs: Programs, family: Family, mesh: Mesh, batch: dict[str, jax.ShapeDtypeStruct]
 ) -> jax.stages.Lowered:
-    """The training step for so large a batch, traced and lowered, ready to be compiled."""
+    """The training step for such a batch, traced and lowered, ready to be compiled."""
     key = jax.eval_shape(lambda: jax.random.key(0))
     key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=replicated(mesh))
-    return programs.update.lower(
-        abstract_state(family, mesh), abstract_batch(family, batch_size, mesh), key
-    )
+    return programs.update.lower(abstract_state(family, mesh), batch, key)
 
 
 def compile_update(
-    programs: Programs, family: Family, batch_size: int, mesh: Mesh
+    programs: Programs, family: Family, mesh: Mesh, batch: dict[str, jax.ShapeDtypeStruct]
 ) -> tuple[Callable[..., Any], float]:
     """Compiles the training step ahead of its first call.
 
@@ -142,5 +151,5 @@ def compile_update(
       The compiled step, and how many seconds it took.
     """
     began = time.perf_counter()
-    compiled = lower_update(programs, family, batch_size, mesh).compile()
+    compiled = lower_update(programs, family, mesh, batch).compile()
     return compiled, time.perf_counter() - began

@@ -30,10 +30,10 @@ class Progress:
         self._waiting = 0.0
         self._since, self._since_step = time.perf_counter(), start
 
-    def step_done(self) -> None:
-        """Moves the bar."""
+    def steps_done(self, count: int = 1) -> None:
+        """Moves the bar by so many steps."""
         if self._bar:
-            self._bar.update()
+            self._bar.update(count)
 
     @contextlib.contextmanager
     def waiting_for_data(self) -> Iterator[None]:

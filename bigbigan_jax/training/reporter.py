@@ -57,13 +57,13 @@ class Reporter:
             self._damage.check()
 
     def step_done(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
-        """Takes the metrics of a step just dispatched.
+        """Takes the metrics of a step just dispatched, the last of its program.
 
         Raises:
           TrainingDiverged: as found in the metrics that were due.
         """
         self._pending.append((step, metrics))
-        self.progress.step_done()
+        self.progress.steps_done(self._run.config.training.steps_at_once)
         while len(self._pending) > self.LATE:
             self._report(*self._pending.popleft())
 
@@ -110,16 +110,22 @@ class Reporter:
         found = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         self.progress.note(f"after step {step}: {found}")
 
-    def write_sheets(self, step: int, state: Any, batch: Mapping[str, jax.Array]) -> None:
-        """Writes `sheets/samples_<step>.png` and, with an encoder, `reconstructions_<step>.png`."""
+    def write_sheets(self, step: int, state: Any, images: jax.Array) -> None:
+        """Writes `sheets/samples_<step>.png` and, with an encoder, `reconstructions_<step>.png`.
+
+        Args:
+          step: number of finished steps.
+          state: after it.
+          images: [N, B, H, W, C], uint8, for the statistics of BatchNorm.
+        """
         run, programs = self._run, self._run.programs
         key = stream(run.key(), "sheets")  # the same z at every step
-        variables = programs.evaluation_variables(state, batch["image"], key)
+        variables = programs.evaluation_variables(state, images, key)
         made = {"samples": sheets.grid(np.asarray(programs.sample(variables, key, SHEET_SAMPLES)))}
         if run.family.has_encoder:
-            images = self._sheet_images()
+            held_out = self._sheet_images()
             made["reconstructions"] = sheets.pairs(
-                images, np.asarray(programs.reconstruct(variables, images))
+                held_out, np.asarray(programs.reconstruct(variables, held_out))
             )
         if self._log:
             for name, sheet in made.items():

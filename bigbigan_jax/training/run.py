@@ -18,6 +18,7 @@ from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.data import Source, open_source
 from bigbigan_jax.mesh import data_mesh, replicated
 from bigbigan_jax.scores import is_metric_name
+from bigbigan_jax.training.bigan import BiGAN
 from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.evaluations import Evaluation
 from bigbigan_jax.training.family import Family
@@ -75,8 +76,9 @@ class Run:
 
 
 def build_family(config: ConfigDict) -> Family:
-    """The family that `config.family` names: BigBiGAN is the only one so far."""
-    return BigBiGAN.from_config(config.to_dict())
+    """The family that `config.family` names."""
+    families = {"bigbigan": BigBiGAN, "bigan": BiGAN}
+    return families[config.family].from_config(config.to_dict())
 
 
 def check_batch_size(config: ConfigDict, devices: int) -> None:
@@ -85,7 +87,7 @@ def check_batch_size(config: ConfigDict, devices: int) -> None:
     Raises:
       ConfigError: names the sizes nearby that they can.
     """
-    parts = config.training.gradient_accumulation
+    parts = config.training.get("gradient_accumulation", 1)
     if config.batch_size % (devices * parts):
         times = f" times training.gradient_accumulation, {parts}" if parts > 1 else ""
         below = config.batch_size // (devices * parts) * devices * parts
@@ -114,10 +116,9 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
     eval_source = None
     if config.data.eval_split:
         eval_source = open_source(config.data.name, config.data.eval_split, data_dir)
+    family = build_family(config)
     if "labels" in config.scores and (
-        config.model.encoder.trunk == "none"
-        or eval_source is None
-        or eval_source.num_classes is None
+        not family.has_encoder or eval_source is None or eval_source.num_classes is None
     ):
         raise ConfigError(
             "config.scores has 'labels', which needs an encoder, a data set with labels and "
@@ -126,7 +127,6 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
     mesh = data_mesh()
     workdir = absolute(workdir)
     metadata = run_metadata(config.to_dict(), source.fingerprint)
-    family = build_family(config)
     programs = Programs.of(family, mesh)
     evaluations = []
     if config.probe.every:

@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from bigbigan_jax.models.bigbigan import Networks
 from bigbigan_jax.models.images import scale_images
+from bigbigan_jax.models.networks import Networks
 from bigbigan_jax.training.objective import Scores, discriminator_loss, encoder_generator_loss
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.state import TrainState
@@ -35,6 +35,7 @@ from bigbigan_jax.training.step_metrics import (
 )
 from bigbigan_jax.training.updates import (
     all_finite,
+    count_step,
     descend,
     follow_with_average,
     keep_statistics,
@@ -89,12 +90,7 @@ class Step:
         x, key = images[-1], stream(key, "EG", state.step)
         state, metrics = self.update_encoder_generator(state, x, key)
         metrics |= mean_metrics(d_metrics)
-        ok = all_finite(metrics)
-        state = state.replace(
-            step=state.step + 1,
-            skipped=state.skipped + jnp.where(ok, 0, 1),
-            skipped_in_a_row=jnp.where(ok, 0, state.skipped_in_a_row + 1),
-        )
+        state = count_step(state, all_finite(metrics))
         metrics |= singular_values(state.spectral)
         metrics |= {"skipped": state.skipped, "skipped_in_a_row": state.skipped_in_a_row}
         return state, metrics

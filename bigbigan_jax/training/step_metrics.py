@@ -48,15 +48,13 @@ def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
 
 
 def singular_values(spectral: Mapping[str, Any]) -> Metrics:
-    """σ of the raw weights of the first and the last layers of G and D.
+    """σ of the raw weights of the first and the last layers of G and D, where they have one.
 
     Growth of these foretells collapse (BigGAN, arXiv 1809.11096, section 4.1).
     """
-    generator, discriminator = spectral["generator"], spectral["discriminator"]
-    layers = {"G/first": generator["input"], "G/last": generator["output"]}
-    if "F" in discriminator:
-        layers["D/F_first"] = discriminator["F"]["block0"]["conv0"]
-    if "H" in discriminator:
-        layers["D/H_first"] = discriminator["H"]["block0_dense0"]
+    generator, discriminator = spectral.get("generator", {}), spectral["discriminator"]
+    layers = {"G/first": generator.get("input"), "G/last": generator.get("output")}
+    layers["D/F_first"] = discriminator.get("F", {}).get("block0", {}).get("conv0")
+    layers["D/H_first"] = discriminator.get("H", {}).get("block0_dense0")
     layers |= {f"D/{name}": discriminator[name] for name in discriminator if "theta" in name}
-    return {f"sigma/{name}": layer["sigma"] for name, layer in layers.items()}
+    return {f"sigma/{name}": layer["sigma"] for name, layer in layers.items() if layer}

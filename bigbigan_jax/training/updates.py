@@ -63,7 +63,9 @@ def descend(
     """Moves the weights of the networks in `gradients` by their optimisers, if `ok`."""
     params, opt_state = dict(state.params), dict(state.opt_state)
     for network, gradient in gradients.items():
-        updates, new_opt_state = optimizers[network].update(gradient, opt_state[network])
+        updates, new_opt_state = optimizers[network].update(
+            gradient, opt_state[network], params[network]
+        )
         new_params = optax.apply_updates(params[network], updates)
         params[network] = sharded(keep_if(ok, new_params, params[network]))
         opt_state[network] = sharded(keep_if(ok, new_opt_state, opt_state[network]))
@@ -75,6 +77,15 @@ def follow_with_average(state: TrainState, decay: float, ok: jax.Array) -> Train
     params = {network: state.params[network] for network in state.ema}
     average = optax.incremental_update(params, state.ema, step_size=1 - decay)
     return state.replace(ema=sharded(keep_if(ok, average, state.ema)))
+
+
+def count_step(state: TrainState, ok: jax.Array) -> TrainState:
+    """Counts a finished step, and whether it was skipped."""
+    return state.replace(
+        step=state.step + 1,
+        skipped=state.skipped + jnp.where(ok, 0, 1),
+        skipped_in_a_row=jnp.where(ok, 0, state.skipped_in_a_row + 1),
+    )
 
 
 def keep_statistics(

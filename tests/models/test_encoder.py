@@ -44,9 +44,9 @@ def test_sample_adds_scaled_noise():
     mean, stdev = jnp.arange(6.0).reshape(2, 3), jnp.full((2, 3), 0.5)
     key = jax.random.key(0)
     noise = jax.random.normal(key, (2, 3))
-    sample = Encoding(jnp.zeros((2, 4)), mean, stdev).sample(key)
+    sample = Encoding(jnp.zeros((2, 4)), mean, stdev, mean).sample(key)
     np.testing.assert_allclose(sample, mean + 0.5 * noise, rtol=1e-6)
-    exact = Encoding(jnp.zeros((2, 4)), mean, jnp.zeros((2, 3))).sample(key)
+    exact = Encoding(jnp.zeros((2, 4)), mean, jnp.zeros((2, 3)), mean).sample(key)
     np.testing.assert_array_equal(exact, mean)
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bigbigan_jax.models.bigbigan import Networks
 from bigbigan_jax.models.encoder import Encoding
-from bigbigan_jax.training import bigbigan
+from bigbigan_jax.models.networks import Networks
+from bigbigan_jax.training import adversarial
 from bigbigan_jax.training.bigbigan import BigBiGAN
 
 KEY = jax.random.key(1)
@@ -106,7 +106,7 @@ class OffByConstants(Networks):
 
     def encode(self, variables, x):
         z = self.sample_z(variables["key"], len(x)) + 2
-        return Encoding(jnp.zeros((len(x), 1)), z, jnp.zeros_like(z))
+        return Encoding(jnp.zeros((len(x), 1)), z, jnp.zeros_like(z), z)
 
     def reconstruct(self, variables, x):
         return x - 0.5
@@ -120,10 +120,10 @@ def test_monitor_takes_root_mean_squares(tiny_family, tiny_state, tiny_batch, mo
         tiny_family, step=dataclasses.replace(tiny_family.step, networks=networks)
     )
 
-    def statistics(networks, variables, images, key):
-        return {"key": bigbigan.stream(key, "z")}
+    def statistics(networks, variables, images, key, batches):
+        return {"key": adversarial.stream(key, "z")}
 
-    monkeypatch.setattr(bigbigan, "standing_statistics", statistics)
+    monkeypatch.setattr(adversarial, "standing_statistics", statistics)
     metrics = family.monitor(tiny_state, tiny_batch, KEY)
     assert metrics["reconstruction/z"] == pytest.approx(2, rel=1e-5)
     assert metrics["reconstruction/x"] == pytest.approx(0.5, rel=1e-5)

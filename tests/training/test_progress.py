@@ -37,7 +37,7 @@ def test_a_line_where_there_is_no_terminal(clock, capsys):
         "waiting_for_data": 0.25,
     }
     with Progress(start=0, steps=1000, images_per_step=32, devices=8, shown=True) as shown:
-        shown.step_done()
+        shown.steps_done()
         shown.show(100, scalars)
         shown.note("a note")
     assert capsys.readouterr().out == (
@@ -49,7 +49,7 @@ def test_a_line_where_there_is_no_terminal(clock, capsys):
 def test_a_bar_on_a_terminal(clock, capsys, monkeypatch):
     monkeypatch.setattr(progress.sys.stdout, "isatty", lambda: True)
     with Progress(start=2, steps=10, images_per_step=1, devices=1, shown=True) as shown:
-        shown.step_done()
+        shown.steps_done()
         shown.show(3, {"loss/D": 1.0, "waiting_for_data": 0.25})
         shown.note("a note")
     out = capsys.readouterr().out
@@ -59,7 +59,7 @@ def test_a_bar_on_a_terminal(clock, capsys, monkeypatch):
 
 def test_other_processes_are_silent(clock, capsys):
     with Progress(start=0, steps=10, images_per_step=1, devices=1, shown=False) as hidden:
-        hidden.step_done()
+        hidden.steps_done()
         hidden.show(1, {})
         hidden.note("a note")
     assert capsys.readouterr() == ("", "")

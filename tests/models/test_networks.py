@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bigbigan_jax.models.bigbigan import build_networks
+from bigbigan_jax.models.architectures import build_networks
 
 
 @pytest.fixture

@@ -1,24 +1,24 @@
-"""The three networks of BigBiGAN together, and what one does with them after training.
+"""The three networks of any architecture together, and what one does with them after training.
 
 Images enter at the encoder's resolution. D and G work at G's resolution, so D sees its images
 average-pooled (arXiv 1907.02544, section 3: 256 px for E, 128 px for D).
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from bigbigan_jax.models.discriminator import Discriminator
-from bigbigan_jax.models.encoder import Encoder, Encoding
-from bigbigan_jax.models.generator import Generator
+from bigbigan_jax.models.encoder import Encoding
+from bigbigan_jax.models.features import SOWN
 from bigbigan_jax.models.partitioning import split_batch
 
 # {"generator": {"params": …, "batch_stats": …, "spectral": …}, "encoder": …}
 Variables = Mapping[str, Mapping[str, Any]]
+NETWORKS = ("generator", "encoder", "discriminator")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,22 +26,28 @@ class Networks:
     """G, E and D, and the prior of z.
 
     Attributes:
-      generator: G.
-      discriminator: D.
-      encoder: E; None makes a plain unconditional BigGAN.
+      generator: G, called with (z, train); it has an `image_size`.
+      discriminator: D, called with (x, z), and with `train` where it is of use; returns a score by
+        term of the objective. None for an autoencoder.
+      encoder: E, called with (x, train); returns an `Encoding`. None for a plain GAN.
       encoder_size: side of the images that E sees: G's times 1, 2 or 4.
       image_channels: 1 or 3.
       z_dim: size of the latent.
       prior: "normal" for N(0, I), "uniform" for U(-1, 1).
     """
 
-    generator: Generator
-    discriminator: Discriminator
-    encoder: Encoder | None
+    generator: nn.Module
+    discriminator: nn.Module | None
+    encoder: nn.Module | None
     encoder_size: int
     image_channels: int
     z_dim: int
     prior: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Which of "generator", "encoder" and "discriminator" there are."""
+        return tuple(name for name in NETWORKS if getattr(self, name) is not None)
 
     @property
     def image_size(self) -> int:
@@ -56,10 +62,9 @@ class Networks:
         """
         x = jnp.zeros((1, self.image_size, self.image_size, self.image_channels))
         x_at_g, z = self.pool_for_discriminator(x), jnp.zeros((1, self.z_dim))
-        variables = {
-            "generator": self.generator.init(keys["generator"], z, train=True),
-            "discriminator": self.discriminator.init(keys["discriminator"], x_at_g, z),
-        }
+        variables = {"generator": self.generator.init(keys["generator"], z, train=True)}
+        if self.discriminator:
+            variables["discriminator"] = self.discriminator.init(keys["discriminator"], x_at_g, z)
         if self.encoder:
             variables["encoder"] = self.encoder.init(keys["encoder"], x, train=True)
         return variables
@@ -93,42 +98,20 @@ class Networks:
         """G(μ(x)), μ being the mean of E(x): [B, image_size, image_size, C] in [-1, 1]."""
         return self.generate(variables, self.encode(variables, x).z_mean)
 
+    def discriminator_features(self, variables: Variables, x: jax.Array) -> jax.Array:
+        """What D makes of images alone before it scores them: [B, F] float32.
 
-def build_networks(model: Mapping[str, Any], rematerialize: Sequence[str] = ()) -> Networks:
-    """The networks that the section `model` of a configuration describes.
+        F(x) in BigBiGAN; of a D that scores pairs alone there is no such thing.
 
-    Args:
-      model: as in `bigbigan_jax.config.default_config`, already validated.
-      rematerialize: networks whose blocks the backward pass recomputes rather than remembers.
-    """
-    dtype = jnp.dtype(model["dtype"])
-    sizes = {"image_size": model["image_size"], "dtype": dtype}
-    encoder = dict(model["encoder"])
-    encoder_size = encoder.pop("image_size")
-    return Networks(
-        generator=Generator(
-            **sizes,
-            **model["generator"],
-            image_channels=model["image_channels"],
-            rematerialize="generator" in rematerialize,
-        ),
-        discriminator=Discriminator(
-            **sizes,
-            **model["discriminator"],
-            terms=tuple(model["terms"]),
-            rematerialize="discriminator" in rematerialize,
-        ),
-        encoder=None
-        if encoder["trunk"] == "none"
-        else Encoder(
-            **encoder,
-            z_dim=model["z_dim"],
-            prior=model["prior"],
-            dtype=dtype,
-            rematerialize="encoder" in rematerialize,
-        ),
-        encoder_size=encoder_size,
-        image_channels=model["image_channels"],
-        z_dim=model["z_dim"],
-        prior=model["prior"],
-    )
+        Args:
+          variables: of D.
+          x: [B, image_size, image_size, C], as training reads them.
+
+        Raises:
+          KeyError: D has no such features.
+        """
+        x, z = self.pool_for_discriminator(x), jnp.zeros((len(x), self.z_dim))
+        _, kept = self.discriminator.apply(
+            variables["discriminator"], x, z, mutable=["intermediates"]
+        )
+        return kept["intermediates"][SOWN][0]

@@ -1,0 +1,64 @@
+"""BiGAN's table of permutation-invariant MNIST (arXiv 1605.09782, table 1), row by row.
+
+    python main.py --config=configs/bigan_mnist.py:ROW --workdir=DIR
+    python main.py --config=configs/bigan_mnist.py:list
+    python -m bigbigan_jax.table --workdir=DIR
+
+Numbers are the paper's: accuracy of the nearest of 60,000 training images, Euclidean, by the layer
+before E's output (by the features of D in the row "d"). Networks and rates are those of its authors'
+code. 400 epochs: 200 at a constant rate, 200 in which it falls to a hundredth.
+Needs: MNIST prepared for TFDS (docs/data.md).
+"""
+
+from bigbigan_jax.config import default_config
+from bigbigan_jax.config_rows import Row, row_config
+
+EPOCHS = 400
+# 1,875 steps of 128 images are four epochs, to the image: a program.
+AT_ONCE = 1875
+PER_EPOCH = AT_ONCE / 4
+
+GAN = {"model.terms": ("x",)}
+LATENT_REGRESSOR = {**GAN, "model.encoder.zero_output": True}
+AUTOENCODER = {"model.terms": ()}
+
+
+def _row(title, top1, objective, changes):
+    changes = {"training.objective": objective, **changes}
+    return Row(title, f"1-NN {top1:.2f} %", changes, {"1-NN": top1})
+
+
+ROWS = {
+    "bigan": _row("BiGAN", 97.39, "bigan", {}),
+    "d": _row("D", 97.30, "gan", {**GAN, "model.encoder.head": "none", "scores": ()}),
+    "lr": _row("LR", 97.44, "latent_regressor", LATENT_REGRESSOR),
+    "jlr": _row("JLR", 97.13, "joint_latent_regressor", LATENT_REGRESSOR),
+    "ae_l2": _row("AE (l2)", 97.58, "autoencoder_l2", AUTOENCODER),
+    "ae_l1": _row("AE (l1)", 97.63, "autoencoder_l1", AUTOENCODER),
+}
+
+
+def _base(_):
+    config = default_config("bigan", "mlp")
+    config.steps = int(EPOCHS * PER_EPOCH)
+    config.batch_size = 128
+    config.training.steps_at_once = AT_ONCE
+
+    config.data.name = "mnist"
+    config.data.eval_split = "test"
+    config.data.augmentation = "none"
+    config.data.on_device = True
+    config.data.workers = 0
+
+    config.checkpoint.every = 10 * AT_ONCE
+    config.checkpoint.keep_every = 0
+    config.log.every = AT_ONCE
+    config.log.monitor_every = 5 * AT_ONCE
+    config.log.sheets_every = 10 * AT_ONCE
+    config.scores = ("labels",)
+    return config
+
+
+def get_config(row=None):
+    """The configuration of a row."""
+    return row_config(ROWS, row, _base)
