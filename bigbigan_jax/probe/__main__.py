@@ -11,7 +11,7 @@ from bigbigan_jax.hub import LoadError, Model, checkpoint_steps, load
 from bigbigan_jax.probe.plot import write_plot
 from bigbigan_jax.probe.protocols import AUGMENTED, PROTOCOLS, Row, Sets
 from bigbigan_jax.probe.report import as_table
-from bigbigan_jax.probe.sets import FEATURES, extracted_sets, sets_of_file
+from bigbigan_jax.probe.sets import FEATURES, LAYERS, extracted_sets, sets_of_file
 from bigbigan_jax.progress import tracked
 from bigbigan_jax.reports import write_json
 
@@ -25,6 +25,7 @@ BigBiGAN paper. Classifiers are trained on train_without_val and chosen by train
   table2      linear, AvePool and BN+CReLU, 100,000 steps at five rates
   knn         nearest neighbours, AvePool
   few_labels  linear, BN+CReLU, 1 % and 10 % of the labels
+  1nn         the nearest of all training images, train_val included; BiGAN's protocol
 """
 _EPILOG = f"""\
 examples:
@@ -46,8 +47,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--features",
         nargs="+",
         default=["trained"],
-        help="trained, random_init (the same encoder before training), raw (pixels), or an .npz "
-        "file with train, train_labels, validation, validation_labels, ...",
+        help="trained, random_init (the same encoder before training), raw (pixels), discriminator "
+        "(what D makes of images before it scores them), or an .npz file with train, train_labels, "
+        "validation, validation_labels, ...",
+    )
+    add(
+        "--layer",
+        choices=LAYERS,
+        default="avepool_feat",
+        help="which of E's outputs; for trained and random_init",
     )
     add("--validation", default="validation", help="the split to report on")
     add("--steps", type=int, help="of linear probes, in place of the protocol's")
@@ -85,6 +93,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(f"--workers={flags.workers}: it must not be negative")
     if flags.augmentation and (kept := set(flags.protocol) - set(AUGMENTED)):
         parser.error(f"--augmentation: {kept.pop()} is for features that are kept; leave it out")
+    if flags.augmentation and flags.layer != "avepool_feat":
+        parser.error(f"--augmentation: --layer={flags.layer} is for features that are kept")
     if flags.augmentation and files:
         parser.error(f"--augmentation: {files[0]} holds features, not images; leave it out")
     if flags.plot and ("trained" not in flags.features or flags.step is not None):
@@ -128,6 +138,7 @@ def _sets(flags: argparse.Namespace) -> Iterator[tuple[Row, Sets]]:
                 flags.cache or Path(flags.workdir).expanduser() / "features",
                 AUGMENTATIONS[flags.augmentation] if flags.augmentation else None,
                 flags.workers,
+                flags.layer if name in ("trained", "random_init") else "avepool_feat",
             )
             trained = {"training step": model.about["step"]} if name == "trained" else {}
             yield {"of": name, **trained}, sets

@@ -52,11 +52,44 @@ class RawPixels:
         return {"avepool_feat": np.asarray(_pixels(images))}
 
 
-def image_features_of(encoder: Model | RawPixels) -> ImageFeatures:
-    """AvePool features, or pixels, on the devices of this host."""
+@dataclasses.dataclass(frozen=True)
+class DiscriminatorFeatures:
+    """What D makes of images before it scores them; in place of a `Model`, as `RawPixels` is.
+
+    Attributes:
+      model: whose D it is.
+    """
+
+    model: Model
+
+    @property
+    def networks(self) -> Any:
+        """Of the model."""
+        return self.model.networks
+
+    @property
+    def image_size(self) -> int:
+        """Of the model."""
+        return self.model.image_size
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Of the model."""
+        return {**self.model.about, "weights": f"D of {self.model.about['weights']}"}
+
+    def encode(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """D's features as "avepool_feat", [N, F]."""
+        return {"avepool_feat": self.model.discriminator_features(images)}
+
+
+def image_features_of(encoder: Model | RawPixels | DiscriminatorFeatures) -> ImageFeatures:
+    """AvePool features, D's, or pixels, on the devices of this host."""
     networks = encoder.networks
     if isinstance(encoder, RawPixels):
         program = jax.jit(_pixels)
+    elif isinstance(encoder, DiscriminatorFeatures):
+        of_d = jax.jit(lambda v, x: networks.discriminator_features(v, scale_images(x)))
+        program = functools.partial(of_d, encoder.model.variables)
     else:
 
         @jax.jit

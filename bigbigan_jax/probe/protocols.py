@@ -37,17 +37,19 @@ class Sets:
       train: what to train on; all but the linear protocols with all labels take `Features` alone.
       train_val: what to choose by.
       validation: what is reported.
+      name: of the features.
     """
 
     train: Features | AugmentedFeatures
     train_val: Features
     validation: Features
+    name: str = "AvePool"
 
 
 def table1(sets: Sets, progress: Progress, steps: int | None = None) -> list[Row]:
     """5,000 steps at one rate on AvePool; accuracy on train-val, as in Table 1."""
     probe = _linear(sets, _shortened(TABLE_1, steps), False, progress)
-    return [{"probe": "linear", "features": "AvePool", **_scores(probe.judged, "train-val")}]
+    return [{"probe": "linear", "features": sets.name, **_scores(probe.judged, "train-val")}]
 
 
 def table2(sets: Sets, progress: Progress, steps: int | None = None) -> list[Row]:
@@ -83,8 +85,29 @@ def knn(
             progress=lambda parts, metric=metric: progress(parts, metric, "parts"),
         )
         for k, top1 in knn_accuracy(found, sets.train, sets.validation, ks).items():
-            rows.append({"probe": f"{k}-NN, {metric}", "features": "AvePool", "top-1": top1})
+            rows.append({"probe": f"{k}-NN, {metric}", "features": sets.name, "top-1": top1})
     return rows
+
+
+def one_nn(sets: Sets, progress: Progress, steps: int | None = None) -> list[Row]:
+    """The nearest of all training images, Euclidean, features as they are.
+
+    The protocol of BiGAN's MNIST table (arXiv 1605.09782, section 4.2).
+    """
+    everything = Features(
+        np.concatenate([sets.train.rows(slice(None)), sets.train_val.rows(slice(None))]),
+        np.concatenate([sets.train.labels, sets.train_val.labels]),
+        sets.train.num_classes,
+    )
+    found = nearest(
+        sets.validation,
+        everything,
+        1,
+        normalize=False,
+        progress=lambda parts: progress(parts, "1-NN", "parts"),
+    )
+    top1 = knn_accuracy(found, everything, sets.validation, [1])[1]
+    return [{"probe": "1-NN", "features": sets.name, "top-1": top1}]
 
 
 AUGMENTED = ("table1", "table2")  # those that take `AugmentedFeatures` too
@@ -93,6 +116,7 @@ PROTOCOLS: dict[str, Callable[..., list[Row]]] = {
     "table2": table2,
     "knn": knn,
     "few_labels": few_labels,
+    "1nn": one_nn,
 }
 
 
@@ -111,7 +135,7 @@ def subset(features: Features, share: float, seed: int = 0) -> Features:
 
 def _judged(sets: Sets, protocol: LinearProtocol, crelu: bool, progress: Progress) -> Row:
     probe = _linear(sets, protocol, crelu, progress)
-    name = "BN+CReLU" if crelu else "AvePool"
+    name = "BN+CReLU" if crelu else sets.name
     row = {"probe": "linear", "features": name, **_scores(probe.accuracy(sets.validation), "")}
     return {**row, "rate": probe.rate, "step": probe.step}
 

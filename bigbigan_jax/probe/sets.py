@@ -13,7 +13,12 @@ from bigbigan_jax.data import Augmentation, Source, open_source
 from bigbigan_jax.extract.extraction import extract
 from bigbigan_jax.extract.store import LABELS, read_about, read_arrays
 from bigbigan_jax.hub import Model
-from bigbigan_jax.probe.encoders import RawPixels, image_features_of, untrained
+from bigbigan_jax.probe.encoders import (
+    DiscriminatorFeatures,
+    RawPixels,
+    image_features_of,
+    untrained,
+)
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.features import Features, check_same_kind
 from bigbigan_jax.probe.image_features import AugmentedFeatures
@@ -21,7 +26,8 @@ from bigbigan_jax.probe.linear import TABLE_1
 from bigbigan_jax.probe.protocols import Sets
 from bigbigan_jax.progress import tracked
 
-FEATURES = ("trained", "random_init", "raw")
+FEATURES = ("trained", "random_init", "raw", "discriminator")
+LAYERS = {"avepool_feat": "AvePool", "z_mean": "E(x)"}
 _SPLITS = ("train", "train_val", "validation")
 _MOST_CLASSES = 1_000_000
 
@@ -35,6 +41,7 @@ def extracted_sets(
     cache: Path,
     augmentation: Augmentation | None = None,
     workers: int = 0,
+    layer: str = "avepool_feat",
 ) -> Sets:
     """Features of a data set's train_without_val, train_val and test split.
 
@@ -48,13 +55,14 @@ def extracted_sets(
       augmentation: how to crop training images, each time anew; None for centre crops, whose
         features are kept.
       workers: processes that decode training images; 0 for threads of this process.
+      layer: which of E's outputs, of `LAYERS`; the only one of pixels and of D is the first.
 
     Raises:
       ProbeError: the set has no labels.
       bigbigan_jax.data.DataError: there is no such set.
       bigbigan_jax.extract.store.StoreError: the cache cannot be used.
     """
-    if model.networks.encoder is None and kind != "raw":
+    if model.networks.encoder is None and kind in ("trained", "random_init"):
         raise ProbeError("this model has no encoder: it was trained without one")
     names = ("train_without_val", "train_val", validation)
     sources = [open_source(data, name, data_dir) for name in names]
@@ -64,10 +72,13 @@ def extracted_sets(
     encoder: Any = model
     if kind == "raw":
         encoder = RawPixels(model)
+    elif kind == "discriminator":
+        encoder = DiscriminatorFeatures(model)
     elif kind == "random_init":
         encoder = untrained(model, sources[0])
     if augmentation is None:
-        return Sets(*(_extracted(encoder, kind, source, cache) for source in sources))
+        found = (_extracted(encoder, kind, source, cache, layer) for source in sources)
+        return Sets(*found, LAYERS[layer])
     features, (train, *others) = image_features_of(encoder), sources
     if TABLE_1.batch_size % features.mesh.size:
         raise ProbeError(
@@ -77,6 +88,7 @@ def extracted_sets(
     return Sets(
         AugmentedFeatures(features, train, augmentation, workers),
         *(_extracted(encoder, kind, source, cache) for source in others),
+        LAYERS["avepool_feat"],
     )
 
 
@@ -112,13 +124,17 @@ def sets_of_file(path: Path) -> Sets:
     return Sets(**sets)
 
 
-def _extracted(encoder: Any, kind: str, source: Source, cache: Path) -> Features:
+def _extracted(
+    encoder: Any, kind: str, source: Source, cache: Path, layer: str = "avepool_feat"
+) -> Features:
     # Another model or other data are another folder.
     of = [encoder.about[name] for name in ("weights", "step", "model")]
     told = json.dumps([*of, source.fingerprint])
-    folder = cache / kind / source.name.replace("/", "_") / source.split
+    name = kind if layer == "avepool_feat" else f"{kind}_{layer}"
+    folder = cache / name / source.name.replace("/", "_") / source.split
     folder = folder / hashlib.sha256(told.encode()).hexdigest()[:12]
     text = f"{kind}: features of {source.split}"
-    extract(encoder, source, folder, progress=functools.partial(tracked, text=text))
+    progress = functools.partial(tracked, text=text)
+    extract(encoder, source, folder, names=[layer], progress=progress)
     arrays, about = read_arrays(folder), read_about(folder)
-    return Features(arrays["avepool_feat"], arrays[LABELS], about["num_classes"])
+    return Features(arrays[layer], arrays[LABELS], about["num_classes"])

@@ -28,7 +28,8 @@ class Reporter:
     """Takes the metrics of every step and writes those that are due.
 
     All processes have one and make the same calls; only process 0 writes. Metrics are read from
-    the device some steps late, so that reading them never makes the device wait.
+    the device some programs late, so that reading them never makes the device wait; programs of
+    many steps are only one late, as all that are on their way must end before a stop.
     """
 
     LATE = 2
@@ -63,8 +64,10 @@ class Reporter:
           TrainingDiverged: as found in the metrics that were due.
         """
         self._pending.append((step, metrics))
-        self.progress.steps_done(self._run.config.training.steps_at_once)
-        while len(self._pending) > self.LATE:
+        at_once = self._run.config.training.steps_at_once
+        self.progress.steps_done(at_once)
+        late = 1 if at_once > 1 else self.LATE
+        while len(self._pending) > late:
             self._report(*self._pending.popleft())
 
     def flush(self) -> dict[str, float]:
