@@ -11,8 +11,8 @@ from ml_collections import config_flags
 
 from bigbigan_jax.config import ConfigError, default_config, default_of, validate
 from bigbigan_jax.models.generator import MULTIPLIERS, z_chunks
-from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.probing import Probing
+from bigbigan_jax.training.run import build_family
 
 # ml_collections loads configuration files in a way that Python is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -56,7 +56,7 @@ def file_and_rows():
 def test_file_is_valid_and_one_training_step_traces(path, row):
     config = runpy.run_path(str(path))["get_config"](*[row] if row else [])
     validate(config)
-    family = BigBiGAN.from_config(config.to_dict())
+    family = build_family(config)
     shape = (family.batches_per_step, 4, *[family.image_size] * 2, family.image_channels)
     batch = {"image": jax.ShapeDtypeStruct(shape, jnp.uint8)}
     key = jax.random.key(0)
@@ -119,6 +119,60 @@ WRONG = [
     ("fid.jump", 1.0, "greater than 1"),
     ("fid.every", -1, "not be negative"),
 ]
+
+
+WRONG_BIGAN = [
+    ("family", "gan", "'bigbigan', 'bigan'"),
+    ("model.architecture", "bigbigan", "'mlp'"),
+    ("model.width", 0, "positive"),
+    ("model.encoder.head", "none", "for the objective 'bigan' it must have an encoder"),
+    ("model.terms", ("x",), "for the objective 'bigan' it must be ('xz',)"),
+    ("model.prior", "gaussian", "'normal', 'uniform'"),
+    ("model.encoder.head", "stochastic", "'deterministic'"),
+    ("training.objective", "vae", "'latent_regressor'"),
+    ("training.learning_rate", 0.0, "positive"),
+    ("training.learning_rate", {"encoder": 1e-4}, "type float"),
+    ("training.weight_decay", -1.0, "negative"),
+    ("training.adam_b1", 1.0, "[0, 1)"),
+    ("training.d_steps", 2, "not a field"),
+    ("data.augmentation", "resnet", "must be 'none'"),
+    ("data.on_device", False, "training.steps_at_once is 625"),
+    ("checkpoint.every", 1000, "multiple of training.steps_at_once, 625"),
+]
+
+
+@pytest.mark.parametrize("field, value, remedy", WRONG_BIGAN, ids=lambda value: str(value)[:30])
+def test_wrong_value_of_bigan_is_named_with_its_remedy(field, value, remedy):
+    config = runpy.run_path(str(FILES[0]))["get_config"]("bigan")
+    validate(config)
+    change(config, field, value)
+    with pytest.raises(ConfigError) as error:
+        validate(config)
+    message = str(error.value)
+    assert remedy in message and "\n" not in message
+    assert field in message or remedy.startswith("training.steps_at_once")
+
+
+@pytest.mark.parametrize("row, field, value, remedy", [
+    ("d", "model.encoder.head", "deterministic", "for the objective 'gan' it must be 'none'"),
+    ("lr", "model.prior", "normal", "must be 'uniform'"),
+    ("ae_l1", "model.terms", ("xz",), "it must be ()"),
+])  # fmt: skip
+def test_baselines_need_what_they_need(row, field, value, remedy):
+    config = runpy.run_path(str(FILES[0]))["get_config"](row)
+    change(config, field, value)
+    with pytest.raises(ConfigError) as error:
+        validate(config)
+    assert field in str(error.value) and remedy in str(error.value)
+
+
+def test_bigbigan_s_objective_on_perceptrons_needs_spectral_norm():
+    config = default_config("bigbigan", "mlp")
+    config.model.update({"terms": ("x", "z", "xz")})
+    with pytest.raises(ConfigError, match="model.spectral_norm=True"):
+        validate(config)
+    config.model.spectral_norm = True
+    validate(config)
 
 
 @pytest.mark.parametrize("field, value, remedy", WRONG, ids=lambda value: str(value)[:30])

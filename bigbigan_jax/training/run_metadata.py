@@ -6,12 +6,20 @@ from importlib import metadata as installed
 from typing import Any
 
 from bigbigan_jax.checkpoints import CheckpointError
+from bigbigan_jax.config.defaults import FAMILIES, default_config
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "bigbigan_jax")
 # Fields that decide what is trained and on which images in which order; the exceptions say
 # only where the images lie, how fast they are read, when to give up and what is evaluated.
 _FIXED = ("family", "model", "data", "seed", "batch_size", "training.d_steps")
-_FREE = ("data.data_dir", "data.workers", "data.eval_split", "data.max_damaged_share")
+_FIXED += ("training.objective",)
+_FREE = (
+    "data.on_device",
+    "data.data_dir",
+    "data.workers",
+    "data.eval_split",
+    "data.max_damaged_share",
+)
 _SHOWN = 3
 _ABSENT = object()
 
@@ -48,7 +56,11 @@ def check_resumable(saved: dict[str, Any], current: dict[str, Any]) -> list[str]
       CheckpointError: family, model, data, seed, batch size or the data's fingerprint differ.
     """
     fixed, free = [], []
+    defaults = _defaults(saved.get("config", {}))
     for name, was, now in _differences(saved.get("config", {}), current["config"]):
+        # The checkpoint may be older than the field.
+        if was is _ABSENT and defaults.get(name, _ABSENT) == now:
+            continue
         line = f"{name}: checkpoint has {_show(was)}, config has {_show(now)}"
         (fixed if _under(name, _FIXED) and not _under(name, _FREE) else free).append(line)
     was, now = saved.get("data_fingerprint", _ABSENT), current["data_fingerprint"]
@@ -63,6 +75,15 @@ def check_resumable(saved: dict[str, Any], current: dict[str, Any]) -> list[str]
     for name, was, now in _differences(saved.get("versions", {}), current["versions"]):
         free.append(f"{name}: checkpoint was written by {_show(was)}, this is {_show(now)}")
     return free
+
+
+def _defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """The defaults of a configuration's fields by dotted name."""
+    family = config.get("family")
+    if family not in FAMILIES:
+        return {}
+    architecture = config.get("model", {}).get("architecture", "")
+    return _fields(_as_json(default_config(family, architecture).to_dict()))
 
 
 def _differences(saved: Any, current: Any) -> list[tuple[str, Any, Any]]:

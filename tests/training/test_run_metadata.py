@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from bigbigan_jax.checkpoints import CheckpointError
+from bigbigan_jax.config import default_config
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
 
 CONFIG = {
@@ -105,3 +106,17 @@ def test_other_versions_are_told():
     saved["versions"]["jax"] = "0.1"
     (line,) = check_resumable(saved, run_metadata(CONFIG, "f"))
     assert line.startswith('jax: checkpoint was written by "0.1"')
+
+
+def test_a_field_that_came_later_is_no_difference_at_its_default():
+    config = default_config().to_dict()
+    older = copy.deepcopy(config)
+    del (
+        older["model"]["architecture"],
+        older["data"]["on_device"],
+        older["training"]["steps_at_once"],
+    )
+    assert check_resumable(run_metadata(older, "f"), run_metadata(config, "f")) == []
+    config["model"]["architecture"] = "mlp"
+    with pytest.raises(CheckpointError, match="architecture: checkpoint has nothing"):
+        check_resumable(run_metadata(older, "f"), run_metadata(config, "f"))
