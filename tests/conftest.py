@@ -22,6 +22,7 @@ import pytest  # noqa: E402
 from numpy_inception import stem_arrays  # noqa: E402
 from small_bigbigan import get_config  # noqa: E402
 
+from bigbigan_jax.table.__main__ import main as table  # noqa: E402
 from bigbigan_jax.training.bigbigan import BigBiGAN  # noqa: E402
 from bigbigan_jax.training.loop import train  # noqa: E402
 from bigbigan_jax.training.run import prepare_run  # noqa: E402
@@ -76,6 +77,15 @@ def trained_workdir(tmp_path_factory):
     config.log.update({"every": 1, "monitor_every": 1, "sheets_every": 10_000})
     folder = tmp_path_factory.mktemp("trained") / "run"
     train(prepare_run(config, folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_table(tmp_path_factory):
+    """The runs of three rows of `small_bigan`, as the command that makes the table leaves them."""
+    folder = tmp_path_factory.mktemp("table")
+    config = f"--config={Path(__file__).parent / 'small_bigan.py'}"
+    assert table([f"--workdir={folder}", config, "--rows", "bigan", "d", "ae_l1"]) == 0
     return folder
 
 

@@ -8,6 +8,7 @@ from bigbigan_jax.probe import knn
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.features import Features
 from bigbigan_jax.probe.knn import knn_accuracy, nearest
+from bigbigan_jax.probe.protocols import Sets, one_nn
 
 KS = (1, 3, 10)
 SKLEARN = {"l1": "manhattan", "l2": "euclidean", "cosine": "cosine"}
@@ -65,3 +66,20 @@ def test_what_is_wrong():
     narrow = Features(train.values[:, :5], train.labels, 5)
     with pytest.raises(ProbeError, match="queries has 12 features and 5 classes, the database has"):
         nearest(test, narrow, 1)
+
+
+def test_one_nn_is_scikit_learn_s_on_all_training_images():
+    rng = np.random.default_rng(5)
+
+    def features(count):
+        values = rng.normal(size=(count, 6)).astype(np.float32) * rng.uniform(0.1, 5, (count, 1))
+        return Features(values.astype(np.float32), rng.integers(0, 3, count), 3)
+
+    sets = Sets(features(60), features(20), features(30))
+    (row,) = one_nn(sets, lambda numbers, text, unit: numbers)
+    neighbours = KNeighborsClassifier(1).fit(
+        np.concatenate([sets.train.values, sets.train_val.values]),
+        np.concatenate([sets.train.labels, sets.train_val.labels]),
+    )
+    expected = neighbours.score(sets.validation.values, sets.validation.labels)
+    assert row == {"probe": "1-NN", "features": "AvePool", "top-1": expected}
