@@ -100,11 +100,16 @@ class SimultaneousStep:
         (of_d,), (of_eg,) = pull((one, zero)), pull((zero, one))
         gradients = {net: (of_d if net == "discriminator" else of_eg)[net] for net in state.params}
         metrics |= gradient_norms(gradients)
+
+        def move(state: TrainState) -> TrainState:
+            state = descend(state, self.optimizers, gradients, ok=True)
+            if self.ema_decay:
+                state = follow_with_average(state, self.ema_decay, ok=True)
+            return keep_statistics(state, updated, ok=True)
+
+        # A branch, not a choice by element: on a CPU the optimisers take a quarter of the time.
         ok = all_finite(metrics)
-        state = descend(state, self.optimizers, gradients, ok)
-        if self.ema_decay:
-            state = follow_with_average(state, self.ema_decay, ok)
-        state = count_step(keep_statistics(state, updated, ok), ok)
+        state = count_step(jax.lax.cond(ok, move, lambda state: state, state), ok)
         return state, metrics | {
             "skipped": state.skipped,
             "skipped_in_a_row": state.skipped_in_a_row,

@@ -18,8 +18,10 @@ def all_finite(tree: PyTree) -> jax.Array:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
-def keep_if(ok: jax.Array, new: PyTree, old: PyTree) -> PyTree:
+def keep_if(ok: jax.Array | bool, new: PyTree, old: PyTree) -> PyTree:
     """`new` where `ok`, else `old`."""
+    if ok is True:
+        return new
     return jax.tree.map(lambda n, o: jnp.where(ok, n, o), new, old)
 
 
@@ -58,7 +60,7 @@ def descend(
     state: TrainState,
     optimizers: Mapping[str, optax.GradientTransformation],
     gradients: Mapping[str, PyTree],
-    ok: jax.Array,
+    ok: jax.Array | bool,
 ) -> TrainState:
     """Moves the weights of the networks in `gradients` by their optimisers, if `ok`."""
     params, opt_state = dict(state.params), dict(state.opt_state)
@@ -72,7 +74,7 @@ def descend(
     return state.replace(params=params, opt_state=opt_state)
 
 
-def follow_with_average(state: TrainState, decay: float, ok: jax.Array) -> TrainState:
+def follow_with_average(state: TrainState, decay: float, ok: jax.Array | bool) -> TrainState:
     """The averages of the weights of E and G follow the weights, if `ok`."""
     params = {network: state.params[network] for network in state.ema}
     average = optax.incremental_update(params, state.ema, step_size=1 - decay)
@@ -89,7 +91,7 @@ def count_step(state: TrainState, ok: jax.Array) -> TrainState:
 
 
 def keep_statistics(
-    state: TrainState, updated: Mapping[str, Mapping[str, PyTree]], ok: jax.Array
+    state: TrainState, updated: Mapping[str, Mapping[str, PyTree]], ok: jax.Array | bool
 ) -> TrainState:
     """Takes over the batch statistics and spectral-norm vectors in `updated`, if `ok`.
 
