@@ -17,6 +17,19 @@ EPOCHS = 400
 AT_ONCE = 625  # steps in a program: an epoch and a third, of 60,000 images in batches of 128
 PER_EPOCH = 60_000 / 128
 
+# BigBiGAN's objective, updates and stochastic E on the same perceptrons: not in the paper.
+BIGBIGAN = {
+    "model.terms": ("x", "z", "xz"),
+    "model.prior": "normal",
+    "model.encoder.head": "stochastic",
+    "model.spectral_norm": True,
+    "training.d_steps": 1,
+    "training.learning_rate.discriminator": 2e-4,
+    "training.learning_rate.generator": 2e-4,
+    "training.learning_rate.encoder": 2e-4,
+    "training.ema_decay": 0.999,
+}
+
 GAN = {"model.terms": ("x",)}
 LATENT_REGRESSOR = {**GAN, "model.encoder.zero_output": True}
 AUTOENCODER = {"model.terms": ()}
@@ -34,11 +47,12 @@ ROWS = {
     "jlr": _row("JLR", 97.13, "joint_latent_regressor", LATENT_REGRESSOR),
     "ae_l2": _row("AE (l2)", 97.58, "autoencoder_l2", AUTOENCODER),
     "ae_l1": _row("AE (l1)", 97.63, "autoencoder_l1", AUTOENCODER),
+    "bigbigan": Row("BigBiGAN's objective", "not in the paper", BIGBIGAN),
 }
 
 
-def _base(_):
-    config = default_config("bigan", "mlp")
+def _base(row):
+    config = default_config("bigbigan" if row == "bigbigan" else "bigan", "mlp")
     config.steps = int(EPOCHS * PER_EPOCH)
     config.batch_size = 128
     config.training.steps_at_once = AT_ONCE

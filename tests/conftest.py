@@ -80,12 +80,15 @@ def trained_workdir(tmp_path_factory):
     return folder
 
 
+ROWS = ("--rows", "bigan", "d", "ae_l1", "bigbigan")
+
+
 @pytest.fixture(scope="session")
 def small_table(tmp_path_factory):
-    """The runs of three rows of `small_bigan`, as the command that makes the table leaves them."""
+    """The runs of some rows of `small_bigan`, as the command that makes the table leaves them."""
     folder = tmp_path_factory.mktemp("table")
     config = f"--config={Path(__file__).parent / 'small_bigan.py'}"
-    assert table([f"--workdir={folder}", config, "--rows", "bigan", "d", "ae_l1"]) == 0
+    assert table([f"--workdir={folder}", config, *ROWS]) == 0
     return folder
 
 

@@ -13,7 +13,10 @@ X = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
 
 @pytest.fixture(scope="module")
 def models(small_table):
-    return {row: bigbigan_jax.load(small_table / row / "seed_0") for row in ("bigan", "d", "ae_l1")}
+    return {
+        row: bigbigan_jax.load(small_table / row / "seed_0")
+        for row in ("bigan", "d", "ae_l1", "bigbigan")
+    }
 
 
 def test_bigan(models, small_table):
@@ -54,7 +57,15 @@ def test_an_autoencoder_has_no_discriminator(models):
             ask(models["ae_l1"])
 
 
-@pytest.mark.parametrize("row", ["bigan", "d", "ae_l1"])
+def test_bigbigan_s_objective_on_perceptrons(models):
+    found = models["bigbigan"].encode(X)
+    assert (found["z_stdev"] > 0).all()
+    scores = models["bigbigan"].discriminate(X, found["z_mean"])
+    assert set(scores) == {"score_x", "score_z", "score_xz"}
+    assert models["bigbigan"].discriminator_features(X).shape == (5, 8)
+
+
+@pytest.mark.parametrize("row", ["bigan", "d", "ae_l1", "bigbigan"])
 def test_exported_and_read_again(models, row, tmp_path):
     export(models[row], tmp_path / "model.safetensors")
     again = bigbigan_jax.load(tmp_path / "model.safetensors")

@@ -17,7 +17,9 @@ CONFIG = f"--config={Path(__file__).parents[1] / 'small_bigan.py'}"
 
 def test_every_row_is_trained_and_measured(small_table):
     results = json.loads((small_table / "table.json").read_text())["results"]
-    assert [(r["row"], r["seed"]) for r in results] == [("bigan", 0), ("d", 0), ("ae_l1", 0)]
+    assert [(r["row"], r["seed"]) for r in results] == [
+        *(("bigan", 0), ("d", 0), ("ae_l1", 0), ("bigbigan", 0))
+    ]
     assert all(r["steps"] == 8 and 10 < r["1-NN"] <= 100 for r in results)
     assert "1-NN, E(x)" in results[0] and "label kept" in results[0]
     assert "1-NN, E(x)" not in results[1] and "label kept" not in results[1]
