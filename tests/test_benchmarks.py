@@ -11,7 +11,7 @@ from bigbigan_jax.mesh import data_mesh
 from bigbigan_jax.training.run import build_family
 
 
-@pytest.mark.parametrize("name", ["loader", "probes", "revnet_memory", "train_step"])
+@pytest.mark.parametrize("name", ["bigan_mnist", "loader", "probes", "revnet_memory", "train_step"])
 def test_help(name):
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--help"],
@@ -31,6 +31,16 @@ def test_train_step_is_measured(tiny_config, monkeypatch):
     assert numbers["devices"] == 8 and numbers["images a step"] == 32
     assert numbers["step, ms"] > 0 and numbers["images/s"] > 0
     assert numbers["skipped steps"] == 0
+
+
+def test_bigan_is_measured_beside_products(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import bigan_mnist
+
+    monkeypatch.setattr(bigan_mnist, "PRODUCT_FLOP", 1e6)
+    numbers = bigan_mnist.measure("bigan", steps=2, programs=2, width=8, side=64)
+    assert all(value > 0 for value in numbers.values())
+    assert numbers["images/s"] == pytest.approx(128e3 / numbers["a step, ms"])
 
 
 def test_mosaics_have_the_sizes_they_should(tmp_path, monkeypatch):
