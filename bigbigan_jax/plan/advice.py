@@ -36,7 +36,7 @@ def advise(
             f"--config.training.shard_weights=True saves {saved / GIB:.2f} GiB a device, which "
             f"leaves {after / GIB:.2f} GiB: {outcome}"
         )
-    if not training.rematerialize and kept < available:
+    if not training.get("rematerialize", True) and kept < available:
         encoder = ("encoder",) if config.model.encoder.trunk.startswith("resnet") else ()
         networks = ("generator", "discriminator", *encoder)
         ways.append(
@@ -50,7 +50,7 @@ def _smaller_batches(
     config: ConfigDict, kept: int, needed: int, available: int, devices: int
 ) -> list[str]:
     """More devices, fewer images, or the same images in several turns."""
-    accumulation = config.training.gradient_accumulation
+    accumulation = config.training.get("gradient_accumulation", 1)
     at_once = config.batch_size // devices // accumulation
     room = (available - kept) * at_once // max(1, needed - kept)
     if room < 1:

@@ -81,6 +81,7 @@ def _run(flags: argparse.Namespace) -> None:
             result = result_of(name, config, flags.workdir / name / f"seed_{seed}")
             found.append({"row": name, "seed": seed, **result})
     print(as_table(rows, results))
+    print(f"samples and reconstructions of each are in {flags.workdir}/ROW/seed_SEED/sheets")
     write_plot(flags.workdir / "table.png", rows, results)
     write_json(flags.workdir / "table.json", vars(flags), sum(results.values(), []))
 
