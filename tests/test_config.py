@@ -18,6 +18,7 @@ from bigbigan_jax.training.run import build_family
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 FILES = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+BIGAN_MNIST = next(path for path in FILES if path.stem == "bigan_mnist")
 
 
 def change(config, field, value):
@@ -143,7 +144,7 @@ WRONG_BIGAN = [
 
 @pytest.mark.parametrize("field, value, remedy", WRONG_BIGAN, ids=lambda value: str(value)[:30])
 def test_wrong_value_of_bigan_is_named_with_its_remedy(field, value, remedy):
-    config = runpy.run_path(str(FILES[0]))["get_config"]("bigan")
+    config = runpy.run_path(str(BIGAN_MNIST))["get_config"]("bigan")
     validate(config)
     change(config, field, value)
     with pytest.raises(ConfigError) as error:
@@ -159,7 +160,26 @@ def test_wrong_value_of_bigan_is_named_with_its_remedy(field, value, remedy):
     ("ae_l1", "model.terms", ("xz",), "it must be ()"),
 ])  # fmt: skip
 def test_baselines_need_what_they_need(row, field, value, remedy):
-    config = runpy.run_path(str(FILES[0]))["get_config"](row)
+    config = runpy.run_path(str(BIGAN_MNIST))["get_config"](row)
+    change(config, field, value)
+    with pytest.raises(ConfigError) as error:
+        validate(config)
+    assert field in str(error.value) and remedy in str(error.value)
+
+
+@pytest.mark.parametrize("row, field, value, remedy", [
+    ("bigan", "model.image_size", 56, "multiple of 16"),
+    ("bigan", "model.width", 0.0, "positive"),
+    ("bigan", "model.encoder.image_size", 48, "at least model.image_size, 64"),
+    ("bigan", "model.encoder.head", "stochastic", "'none', 'deterministic'"),
+    ("bigan", "model.encoder.head", "none", "for the objective 'bigan' it must have an encoder"),
+    ("bigan", "training.objective", "autoencoder_l2", "'latent_regressor'"),
+    ("e112", "model.encoder.image_size", 112, "a latent regressor sees G's images"),
+])  # fmt: skip
+def test_wrong_value_of_bigan_s_alexnet_is_named_with_its_remedy(row, field, value, remedy):
+    config = runpy.run_path(str(BIGAN_MNIST.with_stem("bigan_imagenet")))["get_config"](row)
+    if "regressor sees" in remedy:
+        config.training.objective, config.model.terms = "latent_regressor", ("x",)
     change(config, field, value)
     with pytest.raises(ConfigError) as error:
         validate(config)

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from bigbigan_jax.config.errors import ConfigError, check_name
 
 # Families, and the architectures that each can train; the first is its default.
-FAMILIES = {"bigbigan": ("bigbigan", "mlp"), "bigan": ("mlp",)}
+FAMILIES = {"bigbigan": ("bigbigan", "mlp"), "bigan": ("mlp", "alexnet")}
 
 TRAINING = {
     "bigbigan": {
@@ -75,6 +75,21 @@ MODELS = {
         "spectral_norm": False,  # of D, which is then without BatchNorm
         "encoder": {
             "head": "deterministic",  # or "stochastic", or "none" for a plain GAN
+            "zero_output": False,  # whether the output layer starts at zero
+        },
+    },
+    "alexnet": {
+        "architecture": "alexnet",
+        "image_size": 64,  # of G and D; a multiple of 16
+        "image_channels": 3,
+        "z_dim": 200,
+        "prior": "uniform",  # or "normal"
+        "terms": ("xz",),  # what D scores; or ("x",)
+        "dtype": "float32",
+        "width": 1.0,  # factor on the channels of all networks
+        "encoder": {
+            "image_size": 64,  # image_size or more
+            "head": "deterministic",  # or "none" for a plain GAN
             "zero_output": False,  # whether the output layer starts at zero
         },
     },

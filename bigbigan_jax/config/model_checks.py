@@ -5,6 +5,8 @@ from collections.abc import Callable
 from ml_collections import ConfigDict
 
 from bigbigan_jax.config.errors import ConfigError
+from bigbigan_jax.models import alexnet
+from bigbigan_jax.models.dcgan import REDUCTION
 from bigbigan_jax.models.discriminator import TERMS
 from bigbigan_jax.models.encoder import HEADS, TRUNKS
 from bigbigan_jax.models.generator import MULTIPLIERS, z_chunks
@@ -23,6 +25,7 @@ MODEL_CHOICES = {
         "model.encoder.head": HEADS,
     },
     "mlp": _COMMON | {"model.encoder.head": ("none", *HEADS)},
+    "alexnet": _COMMON | {"model.encoder.head": ("none", *alexnet.HEADS)},
 }
 
 # What the objectives of the family "bigan" need: terms of D, and whether there is an encoder.
@@ -108,6 +111,34 @@ def _check_mlp(config: ConfigDict) -> None:
         _check_prior(model)
 
 
+def _check_alexnet(config: ConfigDict) -> None:
+    model, encoder, objective = config.model, config.model.encoder, config.training.objective
+    if not OBJECTIVES[objective][0]:
+        known = ", ".join(repr(name) for name, (terms, _) in OBJECTIVES.items() if terms)
+        raise ConfigError(
+            f"config.training.objective is {objective!r}; with model.architecture='alexnet' it "
+            f"must be one of {known}"
+        )
+    if model.image_size < REDUCTION or model.image_size % REDUCTION:
+        raise ConfigError(
+            f"config.model.image_size is {model.image_size}; G doubles sides four times, so it "
+            f"must be a multiple of {REDUCTION}"
+        )
+    _check_objective(config, has_encoder=encoder.head != "none")
+    if encoder.head == "none":
+        return
+    if encoder.image_size < model.image_size:
+        raise ConfigError(
+            f"config.model.encoder.image_size is {encoder.image_size}; it must be at least "
+            f"model.image_size, {model.image_size}"
+        )
+    if "latent" in objective and encoder.image_size != model.image_size:
+        raise ConfigError(
+            f"config.model.encoder.image_size is {encoder.image_size}; a latent regressor sees G's "
+            f"images, so it must be model.image_size, {model.image_size}"
+        )
+
+
 def _check_objective(config: ConfigDict, has_encoder: bool) -> None:
     objective, terms = config.training.objective, tuple(config.model.terms)
     right, needs_encoder = OBJECTIVES[objective]
@@ -153,4 +184,8 @@ def _check_prior(model: ConfigDict) -> None:
         )
 
 
-CHECKS: dict[str, Callable[[ConfigDict], None]] = {"bigbigan": _check_bigbigan, "mlp": _check_mlp}
+CHECKS: dict[str, Callable[[ConfigDict], None]] = {
+    "bigbigan": _check_bigbigan,
+    "mlp": _check_mlp,
+    "alexnet": _check_alexnet,
+}

@@ -75,7 +75,7 @@ def draw_crop(
     Raises:
       DataError: if the image would have more than `MAX_PIXELS` pixels.
     """
-    if augmentation.area is None or isinstance(image, np.ndarray):
+    if not augmentation.random_crop or isinstance(image, np.ndarray):
         return None
     header = read_header(image)
     if header is None or header.components == 4:

@@ -23,18 +23,28 @@ class Augmentation:
         3/4 is as likely as 4/3.
       interpolation: "bicubic" or "bilinear".
       flip: whether every second image, at random, is mirrored left to right.
+      side: share of the short side that the side of a square crop is, 0..1, in place of `area` and
+        `aspect`; the square lies anywhere in the image. None for none.
     """
 
     area: tuple[float, float] | None
     aspect: tuple[float, float]
     interpolation: Interpolation
     flip: bool
+    side: float | None = None
+
+    @property
+    def random_crop(self) -> bool:
+        """Whether the crop is drawn at random, rather than that of `center_crop`."""
+        return self.area is not None or self.side is not None
 
 
 AUGMENTATIONS = MappingProxyType(
     {
         "resnet": Augmentation((0.08, 1.0), (3 / 4, 4 / 3), "bicubic", flip=True),
         "table3": Augmentation((0.5, 1.0), (1.0, 1.0), "bilinear", flip=False),
+        "bigan": Augmentation(None, (1.0, 1.0), "bicubic", flip=False, side=64 / 72),
+        "bigan_e112": Augmentation(None, (1.0, 1.0), "bicubic", flip=False, side=112 / 128),
         "flip": Augmentation(None, (1.0, 1.0), "bicubic", flip=True),
         "none": Augmentation(None, (1.0, 1.0), "bicubic", flip=False),
     }
@@ -43,7 +53,10 @@ AUGMENTATIONS = MappingProxyType(
 
 "resnet" is that of BigBiGAN's Tables 1 and 2 and "table3" that of its Table 3 (Donahue and
 Simonyan 2019, arXiv 1907.02544). The log-uniform aspect and the antialiased bilinear filter
-are decisions: the paper does not describe them. "flip" and "none" only crop the centre.
+are decisions: the paper does not describe them. "bigan" and "bigan_e112" are BiGAN's on ImageNet
+(arXiv 1605.09782): crops of 64 px of images whose short side is 72 px, and of 112 of 128 px. Its
+authors' code mirrors none, and resizes the whole image first, with a Lanczos filter; that the crop
+is cut first and that the filter is bicubic are decisions. "flip" and "none" only crop the centre.
 """
 
 
@@ -54,7 +67,8 @@ def sample_crop(
 
     Up to ten times, an area (uniform) and an aspect (log-uniform) are drawn and the box is
     taken if it fits into the image; after ten failures, or where the augmentation has no
-    area, it is the largest centred square.
+    area, it is the largest centred square. Where it has a side, it is a square of that share of
+    the short side, at a uniform position.
 
     Args:
       height: height of the image in pixels.
@@ -65,6 +79,12 @@ def sample_crop(
     Returns:
       (top, left, height, width) in whole pixels, inside the image.
     """
+    short = min(height, width)
+    if augmentation.side is not None:
+        side = max(1, round(short * augmentation.side))
+        top = int(rng.random() * (height - side + 1))
+        left = int(rng.random() * (width - side + 1))
+        return top, left, side, side
     if augmentation.area is not None:
         least, most = augmentation.area
         low, high = (math.log(aspect) for aspect in augmentation.aspect)
@@ -77,8 +97,7 @@ def sample_crop(
                 top = int(rng.random() * (height - box_height + 1))
                 left = int(rng.random() * (width - box_width + 1))
                 return top, left, box_height, box_width
-    side = min(height, width)
-    return (height - side) // 2, (width - side) // 2, side, side
+    return (height - short) // 2, (width - short) // 2, short, short
 
 
 def random_crop_resize(
@@ -89,13 +108,13 @@ def random_crop_resize(
     Args:
       image: uint8 [H, W, C], C 1 or 3.
       size: side of the result in pixels.
-      augmentation: what to draw; without an area, the crop is that of `center_crop`.
+      augmentation: what to draw; if not a random crop, it is that of `center_crop`.
       rng: source of randomness.
 
     Returns:
       uint8 [size, size, C].
     """
-    if augmentation.area is None:
+    if not augmentation.random_crop:
         result = center_crop(image, size)
     else:
         box = sample_crop(*image.shape[:2], augmentation, rng)

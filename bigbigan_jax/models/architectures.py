@@ -5,6 +5,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from bigbigan_jax.models.alexnet import AlexNetEncoder
+from bigbigan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from bigbigan_jax.models.discriminator import Discriminator
 from bigbigan_jax.models.encoder import Encoder
 from bigbigan_jax.models.generator import Generator
@@ -79,4 +81,20 @@ def _mlp(model: Model) -> Networks:
     )
 
 
-_ARCHITECTURES: dict[str, Callable[[Model], Networks]] = {"mlp": _mlp}
+def _alexnet(model: Model) -> Networks:
+    sizes = {"width": model["width"], "dtype": jnp.dtype(model["dtype"])}
+    z_dim, prior, encoder = model["z_dim"], model["prior"], model["encoder"]
+    return Networks(
+        generator=DCGANGenerator(model["image_size"], model["image_channels"], **sizes),
+        discriminator=DCGANDiscriminator(tuple(model["terms"]), **sizes),
+        encoder=None
+        if encoder["head"] == "none"
+        else AlexNetEncoder(z_dim, prior, zero_output=encoder["zero_output"], **sizes),
+        encoder_size=encoder["image_size"],
+        image_channels=model["image_channels"],
+        z_dim=z_dim,
+        prior=prior,
+    )
+
+
+_ARCHITECTURES: dict[str, Callable[[Model], Networks]] = {"mlp": _mlp, "alexnet": _alexnet}

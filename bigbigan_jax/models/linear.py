@@ -33,6 +33,13 @@ class Conv(_GatheredKernel, nn.Conv):
     kernel_init: nn.initializers.Initializer = _he_normal
 
 
+class ConvTranspose(_GatheredKernel, nn.ConvTranspose):
+    """`flax.linen.ConvTranspose` without bias, with He initial values."""
+
+    use_bias: bool = False
+    kernel_init: nn.initializers.Initializer = _he_normal
+
+
 class Stem(nn.Module):
     """The first convolution of a trunk.
 

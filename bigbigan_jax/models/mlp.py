@@ -14,20 +14,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from bigbigan_jax.models.bigan_layers import STDDEV, batch_norm, leaky_relu
 from bigbigan_jax.models.encoder import Encoding
 from bigbigan_jax.models.features import SOWN
-from bigbigan_jax.models.layers import BATCH_NORM_MOMENTUM
 from bigbigan_jax.models.linear import Dense
 from bigbigan_jax.models.spectral_norm import SNDense
 
-BATCH_NORM_EPSILON = 1e-8
-
-_normal = nn.initializers.normal(0.02)
-
-
-def leaky_relu(x: jax.Array) -> jax.Array:
-    """LeakyReLU of slope 0.2."""
-    return nn.leaky_relu(x, 0.2)
+_normal = nn.initializers.normal(STDDEV)
 
 
 def _linear(features: int, dtype: Any, name: str, **options: Any) -> nn.Dense:
@@ -36,16 +29,7 @@ def _linear(features: int, dtype: Any, name: str, **options: Any) -> nn.Dense:
 
 
 def _batch_norm(train: bool, dtype: Any, name: str) -> nn.BatchNorm:
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=BATCH_NORM_MOMENTUM,
-        epsilon=BATCH_NORM_EPSILON,
-        use_scale=False,
-        use_bias=False,
-        use_fast_variance=False,  # it would cancel to less than so small an epsilon
-        dtype=dtype,
-        name=name,
-    )
+    return batch_norm(train, dtype, name, affine=False)
 
 
 def _pixels(x: jax.Array, dtype: Any) -> jax.Array:

@@ -1,7 +1,8 @@
 """The three networks of any architecture together, and what one does with them after training.
 
-Images enter at the encoder's resolution. D and G work at G's resolution, so D sees its images
-average-pooled (arXiv 1907.02544, section 3: 256 px for E, 128 px for D).
+Images enter at the encoder's resolution. D and G work at G's resolution, so D sees its images made
+smaller: average-pooled where the ratio is whole (arXiv 1907.02544, section 3: 256 px for E, 128 px
+for D), else resized (arXiv 1605.09782 has 112 px for E, 64 px for D).
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ class Networks:
       discriminator: D, called with (x, z), and with `train` where it is of use; returns a score by
         term of the objective. None for an autoencoder.
       encoder: E, called with (x, train); returns an `Encoding`. None for a plain GAN.
-      encoder_size: side of the images that E sees: G's times 1, 2 or 4.
+      encoder_size: side of the images that E sees: G's times 1, 2 or 4 for a residual E.
       image_channels: 1 or 3.
       z_dim: size of the latent.
       prior: "normal" for N(0, I), "uniform" for U(-1, 1).
@@ -77,8 +78,17 @@ class Networks:
         return split_batch(jax.random.normal(key, shape))
 
     def pool_for_discriminator(self, x: jax.Array) -> jax.Array:
-        """Images of the size that training reads, average-pooled to G's resolution."""
-        factor = x.shape[1] // self.generator.image_size
+        """Images of the size that training reads, at G's resolution.
+
+        Average-pooled where the ratio of the sides is whole, as in BigBiGAN. Where it is not, as in
+        BiGAN with the wider input of E, resized bilinearly with antialiasing: a decision, as the
+        authors' code shrinks the 8-bit images with a Lanczos filter. Neither leaves the range of x.
+        """
+        size = self.generator.image_size
+        factor, rest = divmod(x.shape[1], size)
+        if rest:
+            shape = (len(x), size, size, x.shape[-1])
+            return jax.image.resize(x, shape, "bilinear", antialias=True)
         return nn.avg_pool(x, (factor, factor), (factor, factor)) if factor > 1 else x
 
     def resize_for_encoder(self, x: jax.Array) -> jax.Array:

@@ -1,5 +1,7 @@
 """Optimisers."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -36,7 +38,8 @@ def adam_decaying(
     """BiGAN's: Adam on gradients with L2 decay, its rate falling in the second half of training.
 
     The authors' code (of arXiv 1605.09782) lets it fall after each epoch; that it falls with each
-    update is a decision.
+    update is a decision. Gains of BatchNorm, which are one-dimensional and called "scale", do not
+    decay there on ImageNet, and nowhere here; offsets do.
 
     Args:
       learning_rate: in the first half.
@@ -45,7 +48,7 @@ def adam_decaying(
       b1: decay of the first moment.
       b2: decay of the second.
       eps: added to its root.
-      weight_decay: times the weights, added to the gradients.
+      weight_decay: times the weights but gains, added to the gradients.
     """
     half = max(1, steps // 2)
 
@@ -54,7 +57,19 @@ def adam_decaying(
         return learning_rate * (final_learning_rate / learning_rate) ** fallen
 
     return optax.chain(
-        optax.add_decayed_weights(weight_decay),
+        _add_decayed(weight_decay),
         optax.scale_by_adam(b1, b2, eps),
         optax.scale_by_learning_rate(rate),
+    )
+
+
+def _add_decayed(weight_decay: float) -> optax.GradientTransformation:
+    """`optax.add_decayed_weights` but for gains; a mask of its own would change its state."""
+
+    def add(path: tuple[Any, ...], gradient: jax.Array, param: jax.Array) -> jax.Array:
+        is_gain = param.ndim == 1 and getattr(path[-1], "key", None) == "scale"
+        return gradient if is_gain else gradient + weight_decay * param
+
+    return optax.stateless(
+        lambda gradients, params: jax.tree_util.tree_map_with_path(add, gradients, params)
     )

@@ -32,11 +32,14 @@ def test_presets_are_the_papers():
     assert (resnet.interpolation, resnet.flip) == ("bicubic", True)
     assert (table3.area, table3.aspect) == ((0.5, 1.0), (1.0, 1.0))
     assert (table3.interpolation, table3.flip) == ("bilinear", False)
+    for name, side in (("bigan", 8 / 9), ("bigan_e112", 7 / 8)):
+        assert AUGMENTATIONS[name].side == pytest.approx(side)
+        assert AUGMENTATIONS[name].random_crop and not AUGMENTATIONS[name].flip
     assert AUGMENTATIONS["flip"].area is None and AUGMENTATIONS["flip"].flip
     assert AUGMENTATIONS["none"].area is None and not AUGMENTATIONS["none"].flip
 
 
-@pytest.mark.parametrize("name", ["resnet", "table3"])
+@pytest.mark.parametrize("name", ["resnet", "table3", "bigan"])
 @pytest.mark.parametrize("shape", [(375, 500), (500, 375), (64, 64), (8, 8)])
 def test_boxes_lie_inside_the_image(name, shape):
     height, width = shape
@@ -72,6 +75,19 @@ def test_table3_boxes_are_squares_of_at_least_half_the_area():
     assert 0.498 <= share.min() < 0.51 and 0.95 < share.max() <= 480 / 500
 
 
+@pytest.mark.parametrize("name, side", [("bigan", 160), ("bigan_e112", 158)])
+def test_bigan_boxes_are_squares_of_a_fixed_share_of_the_short_side(name, side):
+    # 8/9 and, rounded, 7/8 of 180; whichever side is the short one.
+    for height, width in ((180, 300), (300, 180)):
+        top, left, box_height, box_width = _boxes(height, width, AUGMENTATIONS[name]).T
+        assert (box_height == side).all() and (box_width == side).all()
+        for start, length in ((top, height), (left, width)):
+            places, counts = np.unique(start, return_counts=True)
+            np.testing.assert_array_equal(places, np.arange(length - side + 1))
+            assert np.mean(start) == pytest.approx((length - side) / 2, rel=0.03)
+            assert counts.min() > 0.5 * counts.mean() and counts.max() < 1.6 * counts.mean()
+
+
 def test_ten_failures_give_the_centre_square():
     # No square of half the area fits into an image three times as wide as high.
     boxes = _boxes(100, 300, AUGMENTATIONS["table3"], 20)
@@ -80,7 +96,9 @@ def test_ten_failures_give_the_centre_square():
     assert sample_crop(31, 20, AUGMENTATIONS["none"], rng) == (5, 0, 20, 20)
 
 
-@pytest.mark.parametrize("name, kernel", [("resnet", Image.BICUBIC), ("table3", Image.BILINEAR)])
+@pytest.mark.parametrize("name, kernel", [
+    ("resnet", Image.BICUBIC), ("table3", Image.BILINEAR), ("bigan", Image.BICUBIC),
+])  # fmt: skip
 @pytest.mark.parametrize("size", [32, 120, 300])
 def test_random_crop_is_pillows_resize_of_the_box(name, kernel, size):
     # Values from whose edges bicubic does not overshoot 0..255: where it does, the order of the

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
+from bigbigan_jax.config import default_config
 from bigbigan_jax.models.architectures import build_networks
 
 
@@ -84,3 +86,17 @@ def test_generates_float32_in_any_precision(tiny_config):
 
     images = jax.eval_shape(generate, jax.random.key(0))
     assert images.dtype == jnp.float32 and images.shape == (2, 8, 8, 1)
+
+
+def test_where_the_ratio_is_not_whole_the_discriminator_sees_resized_images():
+    model = default_config("bigan", "alexnet").model
+    model.encoder.image_size = 112
+    networks = build_networks(model.to_dict())
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (1, 112, 112, 3)).astype(np.float32)
+    found = networks.pool_for_discriminator(x)
+    assert found.shape == (1, 64, 64, 3) and np.abs(found).max() <= 1
+    for channel in range(3):  # Pillow's filter widens as it shrinks, too
+        image = Image.fromarray(x[0, :, :, channel]).resize((64, 64), Image.BILINEAR)
+        np.testing.assert_allclose(found[0, :, :, channel], image, atol=1e-5)
+    np.testing.assert_array_equal(networks.pool_for_discriminator(found), found)

@@ -33,3 +33,13 @@ def test_weights_decay_through_the_gradient():
         return float(update["kernel"][0])
 
     assert first_step(0.5) / first_step(0.0) == pytest.approx(1 + 0.5 * 3, rel=1e-2)
+
+
+def test_gains_do_not_decay():
+    optimizer = adam_decaying(1.0, 1.0, 2, b1=0.5, b2=0.999, eps=1e3, weight_decay=0.5)
+    norm = {"scale": jnp.full(2, 3.0), "bias": jnp.full(2, 3.0)}
+    params = {"dense": {"kernel": jnp.full((2, 2), 3.0)}, "norm": norm}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    update, _ = optimizer.update(zeros, optimizer.init(params), params)
+    assert not update["norm"]["scale"].any()
+    assert update["norm"]["bias"].all() and update["dense"]["kernel"].all()
