@@ -1,8 +1,8 @@
 """The perceptrons of BiGAN's permutation-invariant MNIST (arXiv 1605.09782, section 4.2).
 
 Three layers each, of 1024 units. What the paper leaves open is as in its authors' code: no biases,
-BatchNorm without gain and offset, initial values N(0, 0.02), and where z joins a network, a linear
-function of it is added before BatchNorm.
+BatchNorm without gain and offset, initial values N(0, 0.02), but zeros in D's last layer, and where
+z joins a network, a linear function of it is added before BatchNorm.
 
 Images are [B, image_size, image_size, C] in [-1, 1], as everywhere here; the perceptrons see their
 pixels in [0, 1], as the paper's do.
@@ -129,10 +129,12 @@ class MLPDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, z: jax.Array, train: bool = False) -> dict[str, jax.Array]:
-        def linear(features: int, name: str, dtype: Any = self.dtype) -> nn.Dense:
+        def linear(
+            features: int, name: str, dtype: Any = self.dtype, init: Any = _normal
+        ) -> nn.Dense:
             if self.spectral_norm:
                 return SNDense(features, use_bias=False, dtype=dtype, name=name)
-            return _linear(features, dtype, name)
+            return _linear(features, dtype, name, kernel_init=init)
 
         def f(a: jax.Array, term: str) -> jax.Array:
             if not self.spectral_norm:
@@ -147,10 +149,11 @@ class MLPDiscriminator(nn.Module):
             parts["z"] = linear(self.width, "dense1_z")(z.astype(self.dtype))
         if "xz" in self.terms:
             parts["xz"] = parts["x"] + parts["z"]
+        zeros = nn.initializers.zeros
         features = {term: f(parts[term], term).astype(jnp.float32) for term in self.terms}
         if "x" in self.terms:
             self.sow("intermediates", SOWN, features["x"])
         return {
-            term: linear(1, f"theta_{term}", jnp.float32)(features[term])[:, 0]
+            term: linear(1, f"theta_{term}", jnp.float32, zeros)(features[term])[:, 0]
             for term in self.terms
         }
