@@ -18,6 +18,7 @@ from bigbigan_jax.training.run import build_family
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 FILES = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+BIGAN_MNIST = next(path for path in FILES if path.stem == "bigan_mnist")
 
 
 def change(config, field, value):
@@ -143,7 +144,7 @@ WRONG_BIGAN = [
 
 @pytest.mark.parametrize("field, value, remedy", WRONG_BIGAN, ids=lambda value: str(value)[:30])
 def test_wrong_value_of_bigan_is_named_with_its_remedy(field, value, remedy):
-    config = runpy.run_path(str(FILES[0]))["get_config"]("bigan")
+    config = runpy.run_path(str(BIGAN_MNIST))["get_config"]("bigan")
     validate(config)
     change(config, field, value)
     with pytest.raises(ConfigError) as error:
@@ -159,7 +160,7 @@ def test_wrong_value_of_bigan_is_named_with_its_remedy(field, value, remedy):
     ("ae_l1", "model.terms", ("xz",), "it must be ()"),
 ])  # fmt: skip
 def test_baselines_need_what_they_need(row, field, value, remedy):
-    config = runpy.run_path(str(FILES[0]))["get_config"](row)
+    config = runpy.run_path(str(BIGAN_MNIST))["get_config"](row)
     change(config, field, value)
     with pytest.raises(ConfigError) as error:
         validate(config)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ml_collections import ConfigDict
 
 from bigbigan_jax.config.errors import ConfigError
+from bigbigan_jax.models import ali
 from bigbigan_jax.models.discriminator import TERMS
 from bigbigan_jax.models.encoder import HEADS, TRUNKS
 from bigbigan_jax.models.generator import MULTIPLIERS, z_chunks
@@ -15,6 +16,11 @@ _COMMON = {
     "model.prior": ("normal", "uniform"),
     "model.dtype": ("float32", "bfloat16"),
 }
+_ALI = _COMMON | {
+    "model.image_size": (ali.IMAGE_SIZE,),
+    "model.prior": ("normal",),
+    "model.encoder.head": ("stochastic",),
+}
 MODEL_CHOICES = {
     "bigbigan": _COMMON
     | {
@@ -23,6 +29,7 @@ MODEL_CHOICES = {
         "model.encoder.head": HEADS,
     },
     "mlp": _COMMON | {"model.encoder.head": ("none", *HEADS)},
+    **dict.fromkeys(ali.TABLES, _ALI),
 }
 
 # What the objectives of the family "bigan" need: terms of D, and whether there is an encoder.
@@ -108,6 +115,15 @@ def _check_mlp(config: ConfigDict) -> None:
         _check_prior(model)
 
 
+def _check_ali(config: ConfigDict) -> None:
+    if config.training.objective != "bigan":
+        raise ConfigError(
+            f"config.training.objective is {config.training.objective!r}; networks of ALI have "
+            "'bigan' alone"
+        )
+    _check_objective(config, has_encoder=True)
+
+
 def _check_objective(config: ConfigDict, has_encoder: bool) -> None:
     objective, terms = config.training.objective, tuple(config.model.terms)
     right, needs_encoder = OBJECTIVES[objective]
@@ -153,4 +169,8 @@ def _check_prior(model: ConfigDict) -> None:
         )
 
 
-CHECKS: dict[str, Callable[[ConfigDict], None]] = {"bigbigan": _check_bigbigan, "mlp": _check_mlp}
+CHECKS: dict[str, Callable[[ConfigDict], None]] = {
+    "bigbigan": _check_bigbigan,
+    "mlp": _check_mlp,
+    **dict.fromkeys(ali.TABLES, _check_ali),
+}

@@ -1,4 +1,4 @@
-"""Linear layers of the encoder."""
+"""Linear layers of the encoder, and of the networks of BiGAN and ALI."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +28,13 @@ class Dense(_GatheredKernel, nn.Dense):
 
 class Conv(_GatheredKernel, nn.Conv):
     """`flax.linen.Conv` without bias, with He initial values."""
+
+    use_bias: bool = False
+    kernel_init: nn.initializers.Initializer = _he_normal
+
+
+class ConvTranspose(_GatheredKernel, nn.ConvTranspose):
+    """`flax.linen.ConvTranspose` without bias, with He initial values."""
 
     use_bias: bool = False
     kernel_init: nn.initializers.Initializer = _he_normal
