@@ -13,7 +13,10 @@ from ml_collections import ConfigDict
 from bigbigan_jax.config.errors import ConfigError, check_name
 
 # Families, and the architectures that each can train; the first is its default.
-FAMILIES = {"bigbigan": ("bigbigan", "mlp"), "bigan": ("mlp", "alexnet")}
+FAMILIES = {
+    "bigbigan": ("bigbigan", "mlp"),
+    "bigan": ("mlp", "alexnet", "ali_cifar10", "ali_svhn"),
+}
 
 TRAINING = {
     "bigbigan": {
@@ -44,6 +47,16 @@ TRAINING = {
     },
 }
 
+_ALI = {
+    "image_size": 32,
+    "image_channels": 3,
+    "z_dim": 64,
+    "prior": "normal",
+    "terms": ("xz",),
+    "dtype": "float32",
+    "width": 1.0,  # factor on the channels of all hidden layers
+    "encoder": {"head": "stochastic"},
+}
 MODELS = {
     "bigbigan": {
         "architecture": "bigbigan",
@@ -93,6 +106,8 @@ MODELS = {
             "zero_output": False,  # whether the output layer starts at zero
         },
     },
+    "ali_cifar10": {**_ALI, "architecture": "ali_cifar10"},
+    "ali_svhn": {**_ALI, "architecture": "ali_svhn", "z_dim": 256},
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ml_collections import ConfigDict
 
 from bigbigan_jax.config.errors import ConfigError
-from bigbigan_jax.models import alexnet
+from bigbigan_jax.models import alexnet, ali
 from bigbigan_jax.models.dcgan import REDUCTION
 from bigbigan_jax.models.discriminator import TERMS
 from bigbigan_jax.models.encoder import HEADS, TRUNKS
@@ -17,6 +17,11 @@ _COMMON = {
     "model.prior": ("normal", "uniform"),
     "model.dtype": ("float32", "bfloat16"),
 }
+_ALI = _COMMON | {
+    "model.image_size": (ali.IMAGE_SIZE,),
+    "model.prior": ("normal",),
+    "model.encoder.head": ("stochastic",),
+}
 MODEL_CHOICES = {
     "bigbigan": _COMMON
     | {
@@ -26,6 +31,7 @@ MODEL_CHOICES = {
     },
     "mlp": _COMMON | {"model.encoder.head": ("none", *HEADS)},
     "alexnet": _COMMON | {"model.encoder.head": ("none", *alexnet.HEADS)},
+    **dict.fromkeys(ali.TABLES, _ALI),
 }
 
 # What the objectives of the family "bigan" need: terms of D, and whether there is an encoder.
@@ -139,6 +145,15 @@ def _check_alexnet(config: ConfigDict) -> None:
         )
 
 
+def _check_ali(config: ConfigDict) -> None:
+    if config.training.objective != "bigan":
+        raise ConfigError(
+            f"config.training.objective is {config.training.objective!r}; networks of ALI have "
+            "'bigan' alone"
+        )
+    _check_objective(config, has_encoder=True)
+
+
 def _check_objective(config: ConfigDict, has_encoder: bool) -> None:
     objective, terms = config.training.objective, tuple(config.model.terms)
     right, needs_encoder = OBJECTIVES[objective]
@@ -188,4 +203,5 @@ CHECKS: dict[str, Callable[[ConfigDict], None]] = {
     "bigbigan": _check_bigbigan,
     "mlp": _check_mlp,
     "alexnet": _check_alexnet,
+    **dict.fromkeys(ali.TABLES, _check_ali),
 }

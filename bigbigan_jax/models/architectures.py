@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from bigbigan_jax.models.alexnet import AlexNetEncoder
+from bigbigan_jax.models.ali import TABLES, ALIDiscriminator, ALIEncoder, ALIGenerator
 from bigbigan_jax.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from bigbigan_jax.models.discriminator import Discriminator
 from bigbigan_jax.models.encoder import Encoder
@@ -97,4 +98,27 @@ def _alexnet(model: Model) -> Networks:
     )
 
 
-_ARCHITECTURES: dict[str, Callable[[Model], Networks]] = {"mlp": _mlp, "alexnet": _alexnet}
+def _ali(model: Model) -> Networks:
+    table = TABLES[model["architecture"]]
+    shared = {
+        "width": model["width"],
+        "slope": table["slope"],
+        "dtype": jnp.dtype(model["dtype"]),
+    }
+    return Networks(
+        generator=ALIGenerator(model["image_channels"], **shared),
+        discriminator=ALIDiscriminator(maxout=table["maxout"], dropout=table["dropout"], **shared),
+        encoder=ALIEncoder(model["z_dim"], **shared),
+        encoder_size=model["image_size"],
+        image_channels=model["image_channels"],
+        z_dim=model["z_dim"],
+        prior=model["prior"],
+    )
+
+
+_ARCHITECTURES: dict[str, Callable[[Model], Networks]] = {
+    "mlp": _mlp,
+    "alexnet": _alexnet,
+    "ali_cifar10": _ali,
+    "ali_svhn": _ali,
+}

@@ -1,4 +1,4 @@
-"""Linear layers of the encoder."""
+"""Linear layers of the encoder, and of the networks of BiGAN and ALI."""
 
 from collections.abc import Callable
 from typing import Any

@@ -73,6 +73,7 @@ def discriminator_statistics(
     Returns:
       {"batch_stats"}.
     """
+    rngs = {"dropout": jax.random.key(0)}  # for a D that drops out; the same in every batch
 
     def discriminate(variables_of_d, x):
         z = jnp.zeros((len(x), networks.z_dim))
@@ -80,7 +81,7 @@ def discriminator_statistics(
             z = networks.encode(variables, x).z_mean
         x = networks.pool_for_discriminator(x)
         return networks.discriminator.apply(
-            variables_of_d, x, z, train=True, mutable=["batch_stats"]
+            variables_of_d, x, z, train=True, mutable=["batch_stats"], rngs=rngs
         )[1]
 
     averaged = _average_moments(discriminate, variables["discriminator"], images)

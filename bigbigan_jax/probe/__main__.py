@@ -26,6 +26,7 @@ BigBiGAN paper. Classifiers are trained on train_without_val and chosen by train
   knn         nearest neighbours, AvePool
   few_labels  linear, BN+CReLU, 1 % and 10 % of the labels
   1nn         the nearest of all training images, train_val included; BiGAN's protocol
+  svm         L2-SVMs on 1,000 labels, mean and spread of 100 draws; ALI's protocol
 """
 _EPILOG = f"""\
 examples:

@@ -1,4 +1,4 @@
-"""The probes of the paper (arXiv 1907.02544).
+"""The probes of the paper (arXiv 1907.02544), and of BiGAN and ALI.
 
 Each takes features of three sets: what to train on; train-val, images held out of it, to choose
 by; and the validation set, which is looked at once.
@@ -22,6 +22,7 @@ from bigbigan_jax.probe.linear import (
     plain,
     train_linear,
 )
+from bigbigan_jax.probe.svm import few_label_svms
 
 SHARES = (0.01, 0.1)  # of the labels, in few_labels
 Row = dict[str, Any]
@@ -110,6 +111,19 @@ def one_nn(sets: Sets, progress: Progress, steps: int | None = None) -> list[Row
     return [{"probe": "1-NN", "features": sets.name, "top-1": top1}]
 
 
+def svm(sets: Sets, progress: Progress, steps: int | None = None) -> list[Row]:
+    """L2-SVMs on 1,000 labels, the mean of many draws and its spread, as in ALI's table of SVHN."""
+    found = few_label_svms(
+        sets.train,
+        sets.train_val,
+        sets.validation,
+        progress=lambda numbers: progress(numbers, "L2-SVM", "SVMs"),
+    )
+    row = {"probe": "L2-SVM", "features": sets.name, "top-1": found.top1}
+    row |= {"top-1, spread": found.spread, "labels": f"{found.labels:,} labels", "C": found.c}
+    return [row]
+
+
 AUGMENTED = ("table1", "table2")  # those that take `AugmentedFeatures` too
 PROTOCOLS: dict[str, Callable[..., list[Row]]] = {
     "table1": table1,
@@ -117,6 +131,7 @@ PROTOCOLS: dict[str, Callable[..., list[Row]]] = {
     "knn": knn,
     "few_labels": few_labels,
     "1nn": one_nn,
+    "svm": svm,
 }
 
 

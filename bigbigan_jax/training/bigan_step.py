@@ -119,7 +119,8 @@ class SimultaneousStep:
 class _Players:
     """The networks in one step, with what their statistics became.
 
-    Real and generated images pass D apart, and so are normalised apart (section 4.1).
+    Real and generated images pass D apart, and so are normalised apart (section 4.1); but for a D
+    with `pairs_together`, as ALI's.
     """
 
     def __init__(self, networks: Networks, state: TrainState, params: Params, key: jax.Array):
@@ -142,6 +143,11 @@ class _Players:
     ) -> tuple[Scores, Scores]:
         """D's of the real pairs (x, ẑ) and of the generated ones (x̂, z)."""
         x = self.networks.pool_for_discriminator(x)
+        if getattr(self.networks.discriminator, "pairs_together", False):
+            pairs = jnp.concatenate([x, x_hat]), jnp.concatenate([z_hat, z])
+            both = self._apply("discriminator", *pairs, rngs="both")
+            real = {term: scores[: len(x)] for term, scores in both.items()}
+            return real, {term: scores[len(x) :] for term, scores in both.items()}
         generated = self._apply("discriminator", x_hat, z, rngs="generated")
         return self._apply("discriminator", x, z_hat, rngs="real"), generated
 
