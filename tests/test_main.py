@@ -105,7 +105,7 @@ def get_config():
         ),
         (
             (DIGITS, "--workdir=w", "--config.training.rate=1"),
-            "config.training.rate is not a field; known are adam_b2, adam_eps, ",
+            "config.training.rate is not a field; known are adam_b1, adam_b2, ",
         ),
         (
             (DIGITS, "--workdir=w", "--config.steps=abc"),
