@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from bigbigan_jax.models.images import scale_images, to_bytes
+from bigbigan_jax.models.layers import BATCH_NORM_MOMENTUM
 from bigbigan_jax.models.networks import Networks, Variables
 from bigbigan_jax.models.standing_statistics import (
     GENERATOR_BATCHES,
@@ -20,7 +21,9 @@ from bigbigan_jax.models.standing_statistics import (
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.state import TrainState
 from bigbigan_jax.training.step_metrics import Metrics
-from bigbigan_jax.training.updates import parts_of_batches
+from bigbigan_jax.training.updates import keep_if, parts_of_batches
+
+RUNNING_BATCHES = round(1 / (1 - BATCH_NORM_MOMENTUM))  # that a running average looks back on
 
 
 class Update(Protocol):
@@ -139,13 +142,17 @@ class Adversarial:
     def evaluation_variables(
         self, state: TrainState, images: jax.Array, key: jax.Array
     ) -> Variables:
-        return standing_statistics(
+        found = standing_statistics(
             self.networks,
             state.ema_variables(),
             scale_images(self._parts(images)[: self.statistics_batches]),
             key,
             self.statistics_batches,
         )
+        if self.has_encoder:
+            statistics = self._steadier(state, "encoder", images, found["encoder"]["batch_stats"])
+            found["encoder"] = {**found["encoder"], "batch_stats": statistics}
+        return found
 
     def evaluation_statistics(
         self, state: TrainState, images: jax.Array, key: jax.Array
@@ -158,12 +165,27 @@ class Adversarial:
             parts = scale_images(self._parts(images)[: self.statistics_batches])
             statistics["features"] = feature_moments(self.networks, variables, parts)
         if "discriminator" in state.batch_stats:
-            statistics["discriminator"] = discriminator_statistics(
+            of_pairs = discriminator_statistics(
                 self.networks,
                 {**variables, "discriminator": state.variables("discriminator")},
                 scale_images(images[: self.statistics_batches]),
             )
+            steadier = self._steadier(state, "discriminator", images, of_pairs["batch_stats"])
+            statistics["discriminator"] = {"batch_stats": steadier}
         return statistics
+
+    def _steadier(
+        self, state: TrainState, network: str, images: jax.Array, estimated: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Statistics estimated over images, or the running averages where these tell more.
+
+        Running averages follow the weights of training, so they do for a network that is evaluated
+        by those, once they have seen more batches than there are images at hand.
+        """
+        averaged = bool(state.ema) and network != "discriminator"
+        if averaged or len(images) >= RUNNING_BATCHES:
+            return estimated
+        return keep_if(state.step >= RUNNING_BATCHES, state.batch_stats[network], estimated)
 
     def _parts(self, images: jax.Array) -> jax.Array:
         return parts_of_batches(images, self.step.parts)

@@ -130,7 +130,7 @@ class Step:
                 losses = encoder_generator_loss(*scores)
                 return sum(losses.values()), (encoder_generator_metrics(losses), updated)
 
-            params = {network: state.params[network] for network in state.ema}
+            params = {net: state.params[net] for net in state.params if net != "discriminator"}
             return jax.grad(loss, has_aux=True)(params)
 
         gradients, (metrics, updated) = mean_over_parts(gradients_of, self.parts, x, key)

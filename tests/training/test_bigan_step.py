@@ -136,3 +136,26 @@ def test_an_average_is_kept_where_one_is_asked_for():
     )
     assert set(new.ema) == {"generator", "encoder"}
     close(new.ema, expected)
+
+
+def test_statistics_are_running_averages_where_few_images_are_at_hand():
+    family = family_of("bigan")
+    state, images = family.init(KEY), np.random.default_rng(1).integers(0, 256, (2, 16, 8, 8, 1))
+    images = images.astype(np.uint8)
+    statistics = jax.jit(family.evaluation_statistics)
+
+    def of(state, images):
+        return {
+            n: statistics(state, images, KEY)[n]["batch_stats"]
+            for n in ("encoder", "discriminator")
+        }
+
+    running = {n: jax.tree.map(lambda s: s + 7, state.batch_stats[n]) for n in state.batch_stats}
+    later = state.replace(step=jnp.int32(100), batch_stats=running)
+    for network, found in of(later, images).items():
+        close(found, running[network])
+    sooner = of(state.replace(batch_stats=running), images)
+    many = of(later, np.tile(images, (50, 1, 1, 1, 1)))
+    for network in sooner:  # of the same images
+        assert np.all(jax.tree.leaves(sooner[network])[0] < 7)
+        close(many[network], sooner[network])

@@ -284,3 +284,14 @@ def test_any_subset_of_the_terms_steps(tiny_config, tiny_batch, terms):
     assert {name for name in metrics if name.startswith("loss/D/")} == {
         f"loss/D/{term}" for term in terms
     }
+
+
+def test_without_an_average_the_weights_move_all_the_same(tiny_config, tiny_batch):
+    tiny_config.training.ema_decay = 0.0
+    family = BigBiGAN.from_config(tiny_config.to_dict())
+    state = family.init(KEY)
+    new, _ = jax.eval_shape(family.update, state, tiny_batch, KEY)
+    assert new.ema == state.ema == {}
+    assert jax.tree.structure(new.params) == jax.tree.structure(state.params)
+    pairs = jax.eval_shape(family.step.update_encoder_generator, state, tiny_batch["image"][0], KEY)
+    assert {"grad_norm/G", "grad_norm/E"} <= pairs[1].keys()
