@@ -9,8 +9,8 @@ import pytest
 
 from bigbigan_jax.models.encoder import Encoding
 from bigbigan_jax.models.networks import Networks
-from bigbigan_jax.training import adversarial
 from bigbigan_jax.training.bigbigan import BigBiGAN
+from bigbigan_jax.training.random_streams import stream
 
 KEY = jax.random.key(1)
 
@@ -120,10 +120,10 @@ def test_monitor_takes_root_mean_squares(tiny_family, tiny_state, tiny_batch, mo
         tiny_family, step=dataclasses.replace(tiny_family.step, networks=networks)
     )
 
-    def statistics(networks, variables, images, key, batches):
-        return {"key": adversarial.stream(key, "z")}
+    def variables(self, state, images, key):
+        return {"key": stream(key, "z")}
 
-    monkeypatch.setattr(adversarial, "standing_statistics", statistics)
+    monkeypatch.setattr(BigBiGAN, "evaluation_variables", variables)
     metrics = family.monitor(tiny_state, tiny_batch, KEY)
     assert metrics["reconstruction/z"] == pytest.approx(2, rel=1e-5)
     assert metrics["reconstruction/x"] == pytest.approx(0.5, rel=1e-5)
