@@ -12,7 +12,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from bigbigan_jax.checkpoints import CheckpointError
-from bigbigan_jax.command_line import parse_flags
+from bigbigan_jax.command_line import PREEMPTED, parse_flags
 from bigbigan_jax.config import ConfigError
 from bigbigan_jax.data import DataError
 from bigbigan_jax.evaluate.report import print_report
@@ -20,8 +20,6 @@ from bigbigan_jax.training.loop import train
 from bigbigan_jax.training.processes import ProcessesError, check_alone, join_processes
 from bigbigan_jax.training.reporter import TrainingDiverged
 from bigbigan_jax.training.run import prepare_run
-
-PREEMPTED = 42
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "File that defines get_config().")
 _WORKDIR = flags.DEFINE_string(

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.compiled_cost import compiled_cost
 from bigbigan_jax.mesh import data_mesh, replicated
 from bigbigan_jax.training.programs import Programs, abstract_batch, on_mesh, state_sharding
 from bigbigan_jax.training.run import build_family
@@ -133,8 +134,7 @@ def _flop_of_a_step(family: Any, batch_size: int, mesh: Any) -> float:
     state = jax.eval_shape(family.init, jax.eval_shape(lambda: jax.random.key(0)))
     key = jax.eval_shape(lambda: jax.random.key(0))
     compiled = update.lower(state, abstract_batch(family, batch_size, mesh), key).compile()
-    cost = compiled.cost_analysis()  # a list of one dict in some versions
-    return (cost[0] if isinstance(cost, list | tuple) else cost)["flops"] * mesh.size
+    return compiled_cost(compiled)["flops"] * mesh.size
 
 
 if __name__ == "__main__":

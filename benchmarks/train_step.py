@@ -21,6 +21,7 @@ from absl import app, flags
 from jax.sharding import Mesh
 from ml_collections import ConfigDict, config_flags
 
+from benchmarks.compiled_cost import compiled_cost
 from bigbigan_jax.command_line import parse_flags
 from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.mesh import data_mesh, replicated, shard_batches
@@ -86,7 +87,7 @@ def measure(
     state = programs.init(key)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     batch = made_up_batch(family, config.batch_size, mesh)
-    flop = _cost(update).get("flops")
+    flop = compiled_cost(update).get("flops")
     memory = update.memory_analysis()
 
     parts = {}
@@ -164,11 +165,6 @@ def seconds_a_call(
         result = call(result)
     jax.block_until_ready(result)
     return result, (time.perf_counter() - began) / calls
-
-
-def _cost(compiled: Any) -> dict[str, float]:
-    cost = compiled.cost_analysis()  # a list of one dict in some versions, None on some backends
-    return (cost[0] if isinstance(cost, list | tuple) else cost) or {}
 
 
 def _gib(memory: Any, field: str) -> float | None:

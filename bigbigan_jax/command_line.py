@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from bigbigan_jax.config import ConfigError, default_of
 
+PREEMPTED = 42  # exit code: training was told to stop, and the same line goes on
 _EXAMPLES = {
     "config": "configs/digits.py",
     "workdir": "runs/first",

@@ -8,7 +8,7 @@ Needs: one GPU; CIFAR-10 prepared for TFDS as ArrayRecord (README, "Training").
 Expect: not known yet, nobody has trained it to the end.
 """
 
-from bigbigan_jax.config import default_config
+from bigbigan_jax.config import default_config, keep_on_device
 
 EPOCHS = 6475
 PER_EPOCH = 450  # steps, of 45,000 images in batches of 100
@@ -21,19 +21,7 @@ def get_config():
     config.batch_size = 100
     config.training.learning_rate = config.training.final_learning_rate = 1e-4
     config.training.weight_decay = 0.0
-    config.training.steps_at_once = PER_EPOCH
 
-    config.data.name = "cifar10"
+    keep_on_device(config, "cifar10", steps_at_once=PER_EPOCH, programs=25)
     config.data.split = "train_without_val"
-    config.data.eval_split = "test"
-    config.data.augmentation = "none"
-    config.data.on_device = True
-    config.data.workers = 0
-
-    config.checkpoint.every = 25 * PER_EPOCH
-    config.checkpoint.keep_every = 0
-    config.log.every = PER_EPOCH
-    config.log.monitor_every = 25 * PER_EPOCH
-    config.log.sheets_every = 25 * PER_EPOCH
-    config.scores = ("labels",)
     return config

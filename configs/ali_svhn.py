@@ -10,7 +10,7 @@ Expect: the paper's SVMs have 19.14 ± 0.50 % of the test images wrong; here nob
 to the end.
 """
 
-from bigbigan_jax.config import default_config
+from bigbigan_jax.config import default_config, keep_on_device
 
 EPOCHS = 100
 AT_ONCE = 500  # steps in a program
@@ -24,19 +24,7 @@ def get_config():
     config.batch_size = 100
     config.training.learning_rate = config.training.final_learning_rate = 1e-4
     config.training.weight_decay = 0.0
-    config.training.steps_at_once = AT_ONCE
 
-    config.data.name = "svhn_cropped"
+    keep_on_device(config, "svhn_cropped", steps_at_once=AT_ONCE, programs=20)
     config.data.split = "extra"
-    config.data.eval_split = "test"
-    config.data.augmentation = "none"
-    config.data.on_device = True
-    config.data.workers = 0
-
-    config.checkpoint.every = 20 * AT_ONCE
-    config.checkpoint.keep_every = 0
-    config.log.every = AT_ONCE
-    config.log.monitor_every = 20 * AT_ONCE
-    config.log.sheets_every = 20 * AT_ONCE
-    config.scores = ("labels",)
     return config

@@ -10,7 +10,7 @@ code. 400 epochs: 200 at a constant rate, 200 in which it falls to a hundredth.
 Needs: MNIST prepared for TFDS (docs/data.md).
 """
 
-from bigbigan_jax.config import default_config
+from bigbigan_jax.config import default_config, keep_on_device
 from bigbigan_jax.config_rows import Row, row_config
 
 EPOCHS = 400
@@ -55,20 +55,8 @@ def _base(row):
     config = default_config("bigbigan" if row == "bigbigan" else "bigan", "mlp")
     config.steps = int(EPOCHS * PER_EPOCH)
     config.batch_size = 128
-    config.training.steps_at_once = AT_ONCE
 
-    config.data.name = "mnist"
-    config.data.eval_split = "test"
-    config.data.augmentation = "none"
-    config.data.on_device = True
-    config.data.workers = 0
-
-    config.checkpoint.every = 15 * AT_ONCE
-    config.checkpoint.keep_every = 0
-    config.log.every = AT_ONCE
-    config.log.monitor_every = 15 * AT_ONCE
-    config.log.sheets_every = 75 * AT_ONCE
-    config.scores = ("labels",)
+    keep_on_device(config, "mnist", steps_at_once=AT_ONCE, programs=15)
     return config
 
 

@@ -159,8 +159,6 @@ class ALIDiscriminator(nn.Module):
     dropout: tuple[float, float]
     dtype: Any = jnp.float32
 
-    pairs_together = True  # real and generated ones, in one batch
-
     @nn.compact
     def __call__(self, x: jax.Array, z: jax.Array, train: bool = False) -> dict[str, jax.Array]:
         of_input, of_hidden = self.dropout

@@ -113,6 +113,7 @@ def _ali(model: Model) -> Networks:
         image_channels=model["image_channels"],
         z_dim=model["z_dim"],
         prior=model["prior"],
+        pairs_together=True,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from bigbigan_jax.models.layers import BATCH_NORM_MOMENTUM
+from bigbigan_jax.models import layers
 
 BATCH_NORM_EPSILON = 1e-8
 STDDEV = 0.02  # of initial values
@@ -17,25 +17,17 @@ def leaky_relu(x: jax.Array) -> jax.Array:
 
 
 def batch_norm(train: bool, dtype: Any, name: str, affine: bool) -> nn.BatchNorm:
-    """BatchNorm with BiGAN's small epsilon.
+    """`layers.batch_norm` with BiGAN's small epsilon.
 
     Args:
-      train: normalise by the batch's moments and update the running averages, rather than
-        normalise by the stored moments.
-      dtype: of the output; moments are computed in float32.
-      name: of the submodule.
+      train: as there.
+      dtype: as there.
+      name: as there.
       affine: whether it has a learned gain and offset: on ImageNet it has, on MNIST not.
     """
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=BATCH_NORM_MOMENTUM,
-        epsilon=BATCH_NORM_EPSILON,
-        use_scale=affine,
-        use_bias=affine,
-        use_fast_variance=False,  # it would cancel to less than so small an epsilon
-        dtype=dtype,
-        name=name,
-    )
+    # A fast variance would cancel to less than so small an epsilon.
+    options = {"epsilon": BATCH_NORM_EPSILON, "use_fast_variance": False}
+    return layers.batch_norm(train, dtype, name, affine, **options)
 
 
 def scaled_channels(channels: int, width: float) -> int:

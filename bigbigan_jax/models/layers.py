@@ -13,8 +13,15 @@ BATCH_NORM_EPSILON = 1e-4
 BATCH_NORM_MOMENTUM = 0.99
 
 
-def batch_norm(train: bool, dtype: Any, name: str, affine: bool = True) -> nn.BatchNorm:
-    """BatchNorm with the constants that G and E share.
+def batch_norm(
+    train: bool,
+    dtype: Any,
+    name: str,
+    affine: bool = True,
+    epsilon: float = BATCH_NORM_EPSILON,
+    use_fast_variance: bool = True,
+) -> nn.BatchNorm:
+    """BatchNorm with the constants that BigBiGAN's G and E share, unless told otherwise.
 
     Under `jax.jit` with a sharded batch the moments are those of the global batch, as in the
     paper (arXiv 1907.02544, section 3).
@@ -25,13 +32,17 @@ def batch_norm(train: bool, dtype: Any, name: str, affine: bool = True) -> nn.Ba
       dtype: of the output; moments are computed in float32.
       name: of the submodule.
       affine: whether it has a learned scale and offset.
+      epsilon: added to the variance.
+      use_fast_variance: whether the variance is E[x²] - E[x]², in one pass over x, rather than
+        E[(x - E[x])²], which does not cancel.
     """
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=BATCH_NORM_MOMENTUM,
-        epsilon=BATCH_NORM_EPSILON,
+        epsilon=epsilon,
         use_scale=affine,
         use_bias=affine,
+        use_fast_variance=use_fast_variance,
         dtype=dtype,
         name=name,
     )

@@ -35,6 +35,8 @@ class Networks:
       image_channels: 1 or 3.
       z_dim: size of the latent.
       prior: "normal" for N(0, I), "uniform" for U(-1, 1).
+      pairs_together: whether D, where it has BatchNorm, is to see real and generated pairs in one
+        batch, as ALI's does, rather than each in a batch of its own.
     """
 
     generator: nn.Module
@@ -44,6 +46,7 @@ class Networks:
     image_channels: int
     z_dim: int
     prior: str
+    pairs_together: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -23,8 +24,8 @@ NETWORKS = ("generator", "encoder", "discriminator")
 
 
 @dataclasses.dataclass(frozen=True)
-class RawPixels:
-    """The pixels themselves as features; in place of a `Model` where features are extracted.
+class OtherFeatures:
+    """Features of the images a model sees, but not by its E; in place of a `Model` for extraction.
 
     Attributes:
       model: whose image size and channels they have.
@@ -42,6 +43,10 @@ class RawPixels:
         """Of the model."""
         return self.model.image_size
 
+
+class RawPixels(OtherFeatures):
+    """The pixels themselves."""
+
     @property
     def about(self) -> dict[str, Any]:
         """Says what the features are."""
@@ -51,26 +56,13 @@ class RawPixels:
         """The images as "avepool_feat", [N, H·W·C] in [-1, 1]."""
         return {"avepool_feat": np.asarray(_pixels(images))}
 
+    def program(self) -> Callable[[jax.Array], jax.Array]:
+        """The same of uint8 images of the model's size, jitted."""
+        return jax.jit(_pixels)
 
-@dataclasses.dataclass(frozen=True)
-class DiscriminatorFeatures:
-    """What D makes of images before it scores them; in place of a `Model`, as `RawPixels` is.
 
-    Attributes:
-      model: whose D it is.
-    """
-
-    model: Model
-
-    @property
-    def networks(self) -> Any:
-        """Of the model."""
-        return self.model.networks
-
-    @property
-    def image_size(self) -> int:
-        """Of the model."""
-        return self.model.image_size
+class DiscriminatorFeatures(OtherFeatures):
+    """What D makes of images before it scores them."""
 
     @property
     def about(self) -> dict[str, Any]:
@@ -81,23 +73,26 @@ class DiscriminatorFeatures:
         """D's features as "avepool_feat", [N, F]."""
         return {"avepool_feat": self.model.discriminator_features(images)}
 
+    def program(self) -> Callable[[jax.Array], jax.Array]:
+        """The same of uint8 images of the model's size, jitted."""
+        return _of_images(self.networks.discriminator_features, self.model.variables)
+
 
 def image_features_of(encoder: Model | RawPixels | DiscriminatorFeatures) -> ImageFeatures:
     """AvePool features, D's, or pixels, on the devices of this host."""
     networks = encoder.networks
-    if isinstance(encoder, RawPixels):
-        program = jax.jit(_pixels)
-    elif isinstance(encoder, DiscriminatorFeatures):
-        of_d = jax.jit(lambda v, x: networks.discriminator_features(v, scale_images(x)))
-        program = functools.partial(of_d, encoder.model.variables)
-    else:
-
-        @jax.jit
-        def encode(variables: Any, images: jax.Array) -> jax.Array:
-            return networks.encode(variables, scale_images(images)).avepool_feat
-
-        program = functools.partial(encode, encoder.variables)
+    program = (
+        encoder.program()
+        if isinstance(encoder, OtherFeatures)
+        else _of_images(lambda v, x: networks.encode(v, x).avepool_feat, encoder.variables)
+    )
     return ImageFeatures(program, encoder.image_size, networks.image_channels, local_mesh())
+
+
+def _of_images(
+    features: Callable[[Any, jax.Array], jax.Array], variables: Any
+) -> Callable[[jax.Array], jax.Array]:
+    return functools.partial(jax.jit(lambda v, x: features(v, scale_images(x))), variables)
 
 
 def untrained(model: Model, source: Source, seed: int = 0) -> Model:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from bigbigan_jax.arguments import Parser, ended, local_path
+from bigbigan_jax.command_line import PREEMPTED
 from bigbigan_jax.config_rows import Row
 from bigbigan_jax.reports import write_json
 from bigbigan_jax.table.errors import TableError
@@ -13,7 +14,6 @@ from bigbigan_jax.table.report import as_table, write_plot
 from bigbigan_jax.table.rows import Stopped, result_of
 
 PROGRAM = "python -m bigbigan_jax.table"
-PREEMPTED = 42
 _DESCRIPTION = """\
 Trains every row of a table, one after the other, measures it as the paper did, and prints what was
 measured beside the paper's numbers. Stopped, the same line goes on where it was; rows that are done

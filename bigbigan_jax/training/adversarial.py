@@ -142,6 +142,16 @@ class Adversarial:
     def evaluation_variables(
         self, state: TrainState, images: jax.Array, key: jax.Array
     ) -> Variables:
+        """The averaged weights of G and E, the last ones where there is no average, to evaluate by.
+
+        Args:
+          state: of training.
+          images: [N, B, H, W, C], uint8, batches over which E's statistics are taken.
+          key: of the z over which G's are.
+
+        Returns:
+          Variables of "generator" and "encoder" with statistics for these weights.
+        """
         found = standing_statistics(
             self.networks,
             state.ema_variables(),

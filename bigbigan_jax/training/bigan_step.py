@@ -119,8 +119,8 @@ class SimultaneousStep:
 class _Players:
     """The networks in one step, with what their statistics became.
 
-    Real and generated images pass D apart, and so are normalised apart (section 4.1); but for a D
-    with `pairs_together`, as ALI's.
+    Real and generated images pass D apart, and so are normalised apart (section 4.1), unless the
+    networks want `pairs_together`.
     """
 
     def __init__(self, networks: Networks, state: TrainState, params: Params, key: jax.Array):
@@ -143,7 +143,7 @@ class _Players:
     ) -> tuple[Scores, Scores]:
         """D's of the real pairs (x, ẑ) and of the generated ones (x̂, z)."""
         x = self.networks.pool_for_discriminator(x)
-        if getattr(self.networks.discriminator, "pairs_together", False):
+        if self.networks.pairs_together:
             pairs = jnp.concatenate([x, x_hat]), jnp.concatenate([z_hat, z])
             both = self._apply("discriminator", *pairs, rngs="both")
             real = {term: scores[: len(x)] for term, scores in both.items()}
