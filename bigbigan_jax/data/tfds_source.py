@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -44,13 +45,14 @@ class TfdsSource:
                 f"{name} has no split {split!r}; it has {sorted(builder.info.splits)}, and slices "
                 "such as 'train[:90%]'"
             ) from error
-        label = dict(builder.info.features.items()).get("label")
+        self._features = dict(builder.info.features.items())
+        label = self._features.get("label")
         self.name = name
         self.split = split
         self.num_classes = (
             label.num_classes if isinstance(label, tfds.features.ClassLabel) else None
         )
-        self._has_keys = "file_name" in builder.info.features
+        self._has_keys = "file_name" in self._features
         self.fingerprint = fingerprint(builder.info.full_name, split, self)
 
     def __len__(self) -> int:
@@ -66,6 +68,30 @@ class TfdsSource:
         if self._has_keys:
             record["key"] = stored["file_name"].decode()
         return record
+
+    def presence(self) -> tuple[np.ndarray, list[str]]:
+        """Which classes each image shows, where one may show several, as in PASCAL VOC's sets.
+
+        All records are read for it.
+
+        Returns:
+          int8 [N, classes], 1 where the class is shown, 0 where it is not, -1 where all that is
+          shown of it is marked as difficult, which counts neither way; and the classes' names.
+
+        Raises:
+          DataError: the set does not say that of its images.
+        """
+        if missing := {"labels", "labels_no_difficult"} - self._features.keys():
+            raise DataError(
+                f"{self.name} does not list the classes that each image shows: it has no field "
+                f"{min(missing)!r}, as voc/2007 has; its fields are {sorted(self._features)}"
+            )
+        names = self._features["labels"].feature.names
+        found = np.zeros((len(self), len(names)), np.int8)
+        for row, stored in zip(found, self._records, strict=True):
+            row[np.asarray(stored["labels"], int)] = -1
+            row[np.asarray(stored["labels_no_difficult"], int)] = 1
+        return found, names
 
 
 def open_tfds(name: str, split: str, data_dir: str | None = None) -> TfdsSource:

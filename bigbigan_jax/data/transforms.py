@@ -23,15 +23,15 @@ class Augmentation:
         3/4 is as likely as 4/3.
       interpolation: "bicubic" or "bilinear".
       flip: whether every second image, at random, is mirrored left to right.
-      side: share of the short side that the side of a square crop is, 0..1, in place of `area` and
-        `aspect`; the square lies anywhere in the image. None for none.
+      side: range of the share of the short side that the side of a square crop is, 0..1, in place
+        of `area` and `aspect`; the square lies anywhere in the image. None for none.
     """
 
     area: tuple[float, float] | None
     aspect: tuple[float, float]
     interpolation: Interpolation
     flip: bool
-    side: float | None = None
+    side: tuple[float, float] | None = None
 
     @property
     def random_crop(self) -> bool:
@@ -43,8 +43,10 @@ AUGMENTATIONS = MappingProxyType(
     {
         "resnet": Augmentation((0.08, 1.0), (3 / 4, 4 / 3), "bicubic", flip=True),
         "table3": Augmentation((0.5, 1.0), (1.0, 1.0), "bilinear", flip=False),
-        "bigan": Augmentation(None, (1.0, 1.0), "bicubic", flip=False, side=64 / 72),
-        "bigan_e112": Augmentation(None, (1.0, 1.0), "bicubic", flip=False, side=112 / 128),
+        "bigan": Augmentation(None, (1.0, 1.0), "bicubic", flip=False, side=(64 / 72, 64 / 72)),
+        "bigan_e112": Augmentation(
+            None, (1.0, 1.0), "bicubic", flip=False, side=(112 / 128, 112 / 128)
+        ),
         "flip": Augmentation(None, (1.0, 1.0), "bicubic", flip=True),
         "none": Augmentation(None, (1.0, 1.0), "bicubic", flip=False),
     }
@@ -67,8 +69,8 @@ def sample_crop(
 
     Up to ten times, an area (uniform) and an aspect (log-uniform) are drawn and the box is
     taken if it fits into the image; after ten failures, or where the augmentation has no
-    area, it is the largest centred square. Where it has a side, it is a square of that share of
-    the short side, at a uniform position.
+    area, it is the largest centred square. Where it has a side, it is a square of such a share of
+    the short side (uniform), at a uniform position.
 
     Args:
       height: height of the image in pixels.
@@ -81,7 +83,9 @@ def sample_crop(
     """
     short = min(height, width)
     if augmentation.side is not None:
-        side = max(1, round(short * augmentation.side))
+        least, most = augmentation.side
+        share = least if least == most else least + (most - least) * rng.random()
+        side = max(1, round(short * share))
         top = int(rng.random() * (height - side + 1))
         left = int(rng.random() * (width - side + 1))
         return top, left, side, side

@@ -1,31 +1,47 @@
-"""The command that trains AlexNet on frozen layers of a trained encoder."""
+"""The command that trains AlexNet on the layers of a trained encoder."""
 
 import argparse
 import dataclasses
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from bigbigan_jax.arguments import Parser, add_data, add_model, ended, new_file
 from bigbigan_jax.data import open_source
-from bigbigan_jax.hub import load
+from bigbigan_jax.data.tfds_source import open_tfds
+from bigbigan_jax.hub import Model, load
 from bigbigan_jax.models.alexnet import LAYERS
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.report import as_table
+from bigbigan_jax.probe.supervised import Saved
 from bigbigan_jax.probe.transfer import TransferProtocol, train_transferred
+from bigbigan_jax.probe.voc import TRAINED, Shown, VocProtocol, voc_average_precision
 from bigbigan_jax.progress import tracked
 from bigbigan_jax.reports import write_json
 
 PROGRAM = "python -m bigbigan_jax.transfer"
+_PROTOCOLS = {"imagenet": TransferProtocol, "voc": VocProtocol}
+_SPLITS = {"imagenet": ("train", "validation"), "voc": ("train+validation", "test")}
+_OWN = {"imagenet": "frozen", "voc": "trained"}  # the flag that names its rows
 _DESCRIPTION = """\
-Tells what E of BiGAN on ImageNet has learned, as its paper does: AlexNet keeps E's layers up to
-conv1 (conv2, ... conv5), those after them start anew and are trained on labels. Accuracy is that on
---validation at the end of training.
+Tells what E of BiGAN on ImageNet has learned, as its paper does, by AlexNet with E's layers.
+
+  imagenet  E's layers up to conv1 (conv2, ... conv5) are kept, those after them start anew and are
+            trained on labels; top-1 and top-5 accuracy on --validation at the end of training
+  voc       which of 20 classes an image shows: fc8 trained alone, fc6 to fc8, or all layers; mean
+            average precision on --validation, over ten random crops an image. The data are
+            voc/2007, or list classes as it does
+
+Trainings are saved as they go on; stopped, the same line goes on, and what is done is not repeated.
 """
 _EPILOG = f"""\
 examples:
   {PROGRAM} --workdir=runs/bigan_imagenet --data=imagenet2012
+  {PROGRAM} --workdir=runs/bigan_imagenet --data=voc/2007 --protocol=voc
   {PROGRAM} --workdir=runs/bigan --data=imagenette --frozen 5 --steps=2000 --image_size=112
 """
+_SHARED = ("steps", "batch_size", "image_size", "learning_rate", "units", "seed")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -34,39 +50,66 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add_model(parser)
     add_data(parser)
-    add("--train", default="train", help="the split to train on; default: %(default)s")
-    add("--validation", default="validation", help="the split to report on; default: %(default)s")
+    add("--protocol", choices=_PROTOCOLS, default="imagenet", help="default: %(default)s")
+    add("--train", help=f"the split to train on; default: {_by_protocol(_SPLITS, 0)}")
+    add("--validation", help=f"the split to report on; default: {_by_protocol(_SPLITS, 1)}")
     add(
         "--frozen",
         nargs="+",
         type=int,
         choices=range(len(LAYERS) + 1),
-        default=list(range(1, len(LAYERS) + 1)),
-        help="how many layers are kept, a training for each; 0 for none of E. Default: 1 to 5",
+        help="imagenet: how many layers are kept, a training for each; 0 for none of E. Default: 1 "
+        "to 5",
     )
-    for field in dataclasses.fields(TransferProtocol):
-        if field.name in ("steps", "batch_size", "image_size", "learning_rate", "units", "seed"):
-            kind = type(field.default)
-            add(f"--{field.name}", type=kind, default=field.default, help="default: %(default)s")
+    add("--trained", nargs="+", choices=TRAINED, help="voc: what is trained; default: each")
+    for name in _SHARED:
+        kind = type(getattr(TransferProtocol, name))
+        defaults = {protocol: [getattr(of, name)] for protocol, of in _PROTOCOLS.items()}
+        add(f"--{name}", type=kind, help=f"default: {_by_protocol(defaults, 0)}")
     add("--workers", type=int, default=0, help="processes that decode; default: threads")
+    add(
+        "--checkpoints",
+        help="folder of the trainings, to go on with; default: WORKDIR/transfer, for a "
+        ".safetensors file none",
+    )
     add("--json", type=new_file(".json"), help="file to write the results to")
     flags = parser.parse_args(arguments)
-    for name in ("steps", "batch_size", "image_size", "learning_rate", "units"):
-        if not getattr(flags, name) > 0:
+    for protocol, own in _OWN.items():
+        if flags.protocol != protocol and getattr(flags, own):
+            parser.error(f"--{own} is for --protocol={protocol}")
+    for name in _SHARED:
+        default = getattr(_PROTOCOLS[flags.protocol], name)
+        setattr(flags, name, default if getattr(flags, name) is None else getattr(flags, name))
+        if name != "seed" and not getattr(flags, name) > 0:
             parser.error(f"--{name}={getattr(flags, name)}: it must be positive")
     for name in ("seed", "workers"):
         if getattr(flags, name) < 0:
             parser.error(f"--{name}={getattr(flags, name)}: it must not be negative")
+    train, validation = _SPLITS[flags.protocol]
+    flags.train, flags.validation = flags.train or train, flags.validation or validation
+    if flags.checkpoints is None and not flags.workdir.endswith(".safetensors"):
+        flags.checkpoints = os.path.join(flags.workdir, "transfer")
     return flags
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    return ended(_run, parse(arguments))
+    return ended(_run, parse(arguments), "stopped; the same line goes on")
 
 
 def _run(flags: argparse.Namespace) -> None:
     model = load(flags.workdir, flags.step)
+    protocol = _PROTOCOLS[flags.protocol](**{name: getattr(flags, name) for name in _SHARED})
+    rows_of = {"imagenet": _imagenet, "voc": _voc}[flags.protocol]
+    rows = list(rows_of(flags, model, protocol))
+    print(as_table([{k: v for k, v in row.items() if k != "classes"} for row in rows]))
+    if flags.json:
+        write_json(flags.json, vars(flags), rows)
+
+
+def _imagenet(
+    flags: argparse.Namespace, model: Model, protocol: TransferProtocol
+) -> Iterator[dict[str, Any]]:
     train, validation = (
         open_source(flags.data, split, flags.data_dir) for split in (flags.train, flags.validation)
     )
@@ -75,24 +118,59 @@ def _run(flags: argparse.Namespace) -> None:
             f"split {train.split!r} has {train.num_classes} classes, split {validation.split!r} "
             f"{validation.num_classes}"
         )
-    names = {field.name for field in dataclasses.fields(TransferProtocol)} & set(vars(flags))
-    protocol = TransferProtocol(**{name: getattr(flags, name) for name in names})
-    rows = []
-    for frozen in flags.frozen:
+    for frozen in flags.frozen or range(1, len(LAYERS) + 1):
         kept = f"conv1-{frozen}" if frozen > 1 else ("none", "conv1")[frozen]
-        found = train_transferred(
+        saved = _saved(flags, model, protocol, kept, train.fingerprint)
+        progress = _shown(f"E's: {kept}")
+        found = train_transferred(model, frozen, train, protocol, flags.workers, saved, progress)
+        top1, top5 = found.accuracy(validation)
+        yield {"E's": kept, "top-1": top1, "top-5": top5}
+
+
+def _voc(
+    flags: argparse.Namespace, model: Model, protocol: VocProtocol
+) -> Iterator[dict[str, Any]]:
+    sources = (
+        open_tfds(flags.data, split, flags.data_dir) for split in (flags.train, flags.validation)
+    )
+    train, validation = (Shown(source, *source.presence()) for source in sources)
+    for trained in flags.trained or TRAINED:
+        saved = _saved(flags, model, protocol, trained, train.source.fingerprint)
+        classes = voc_average_precision(
             model,
-            frozen,
+            trained,
             train,
+            validation,
             protocol,
             flags.workers,
-            lambda steps, kept=kept: tracked(steps, len(steps), f"E's: {kept}", unit="steps"),
+            saved,
+            _shown(f"trained: {trained}"),
         )
-        top1, top5 = found.accuracy(validation)
-        rows.append({"E's": kept, "top-1": top1, "top-5": top5})
-    print(as_table(rows))
-    if flags.json:
-        write_json(flags.json, vars(flags), rows)
+        mean = sum(classes.values()) / len(classes)
+        yield {"trained": trained, "mAP": mean, "classes": classes}
+
+
+def _saved(
+    flags: argparse.Namespace, model: Model, protocol: Any, row: str, data: str
+) -> Saved | None:
+    if flags.checkpoints is None:
+        return None
+    about = {"weights": str(model.about["weights"]), "data": data, **dataclasses.asdict(protocol)}
+    return Saved(os.path.join(flags.checkpoints, flags.protocol, row), about)
+
+
+def _shown(text: str) -> Any:
+    def progress(steps: Sequence[int]) -> Iterable[int]:
+        return tracked(steps, len(steps), text, unit="steps")
+
+    return progress
+
+
+def _by_protocol(values: dict[str, Sequence[Any]], place: int) -> str:
+    """For a help text: "450000, voc 80000", or one where all are the same."""
+    (first, *others) = ((protocol, of[place]) for protocol, of in values.items())
+    different = [f"{protocol}: {value}" for protocol, value in others if value != first[1]]
+    return ", ".join([str(first[1]), *different])
 
 
 if __name__ == "__main__":

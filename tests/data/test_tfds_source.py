@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from bigbigan_jax.data import (
     AUGMENTATIONS,
     DataError,
+    NumberedSource,
     Source,
     evaluation_batches,
     open_source,
@@ -63,11 +64,35 @@ class BigbiganSounds(tfds.core.GeneratorBasedBuilder):
         yield 0, {"pitch": 440}
 
 
+class BigbiganScenes(tfds.core.GeneratorBasedBuilder):
+    """Images that list what they show, as PASCAL VOC's do."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    SHOWN = {"cat": [["cat"], ["cat"]], "both": [["cat", "dog"], ["dog"]], "none": [[], []]}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        names = tfds.features.ClassLabel(names=["bird", "cat", "dog"])
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+            "labels": tfds.features.Sequence(names),
+            "labels_no_difficult": tfds.features.Sequence(names),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        for index, (labels, easy) in enumerate(self.SHOWN.values()):
+            data = io.BytesIO(cv2.imencode(".png", _pixels(index)[..., ::-1])[1].tobytes())
+            yield index, {"image": data, "labels": labels, "labels_no_difficult": easy}
+
+
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory) -> str:
-    """Returns a folder in which both sets are prepared."""
+    """Returns a folder in which all sets are prepared."""
     folder = str(tmp_path_factory.mktemp("tfds"))
-    for builder in (BigbiganTiny, BigbiganSounds):
+    for builder in (BigbiganTiny, BigbiganSounds, BigbiganScenes):
         builder(data_dir=folder, file_format="array_record").download_and_prepare()
     return folder
 
@@ -184,3 +209,17 @@ def test_tfrecord_data_is_refused_with_the_way_out(tmp_path):
 def test_a_set_without_images_is_refused(data_dir):
     with pytest.raises(DataError, match=r'no image field "image"; its fields are \[\'pitch\'\]'):
         open_source("bigbigan_sounds", "train", data_dir)
+
+
+def test_what_images_show(data_dir):
+    source = open_source("bigbigan_scenes", "train", data_dir)
+    presence, names = source.presence()
+    assert names == ["bird", "cat", "dog"] and source.num_classes is None
+    expected = {10: [0, 1, 0], 11: [0, -1, 1], 12: [0, 0, 0]}  # by height
+    for index, row in enumerate(presence.tolist()):
+        height = len(cv2.imdecode(np.frombuffer(source[index]["image"], np.uint8), 1))
+        assert row == expected.pop(height)
+    numbered = NumberedSource(source)
+    assert (len(numbered), numbered.num_classes, numbered[2]["label"]) == (3, 3, 2)
+    with pytest.raises(DataError, match="does not list the classes.*no field 'labels'"):
+        _open(data_dir).presence()

@@ -1,5 +1,6 @@
 """AlexNet on frozen layers of a trained E."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import jax
@@ -9,8 +10,11 @@ import pytest
 
 from bigbigan_jax.data import ArraySource
 from bigbigan_jax.models.alexnet import AlexNetEncoder
+from bigbigan_jax.probe import supervised
+from bigbigan_jax.probe.alexnet_classifier import AlexNetClassifier
 from bigbigan_jax.probe.errors import ProbeError
-from bigbigan_jax.probe.transfer import AlexNetClassifier, TransferProtocol, train_transferred
+from bigbigan_jax.probe.supervised import Saved
+from bigbigan_jax.probe.transfer import TransferProtocol, train_transferred
 
 PROTOCOL = TransferProtocol(
     steps=100, batch_size=16, image_size=32, learning_rate=0.05, units=8, dropout=0.1
@@ -59,7 +63,7 @@ def test_frozen_layers_stay_and_the_others_learn(model, source):
 def test_its_layers_are_those_of_the_encoder(model):
     encoder, variables = model.networks.encoder, model.variables["encoder"]
     x = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
-    classifier = AlexNetClassifier(2, frozen=5, width=1 / 16, units=4)
+    classifier = AlexNetClassifier(2, stored_statistics=5, width=1 / 16, units=4)
     fresh = jax.jit(lambda key: classifier.init(key, x, train=False))(jax.random.key(1))
     mixed = {
         name: {**fresh[name], **{k: v for k, v in variables[name].items() if k != "z_mean"}}
@@ -79,6 +83,40 @@ def test_its_layers_are_those_of_the_encoder(model):
     conv5 = kept["intermediates"]["norm5"]["__call__"][0]
     conv5 = np.where(conv5 > 0, conv5, 0.2 * conv5).reshape(2, -1)
     np.testing.assert_allclose(conv5, encoding.avepool_feat, rtol=1e-4, atol=1e-6)
+
+
+def test_stopped_it_goes_on_where_it_was(model, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervised, "_SAVED_EVERY", 2)
+    protocol = dataclasses.replace(PROTOCOL, steps=5)
+    whole = train_transferred(model, 4, source, protocol)
+    saved = Saved(tmp_path, {"data": "noise"})
+
+    def stopped(steps):
+        for step in steps:
+            if step == 3:
+                raise KeyboardInterrupt
+            yield step
+
+    with pytest.raises(KeyboardInterrupt):
+        train_transferred(model, 4, source, protocol, saved=saved, progress=stopped)
+    left = []
+    found = train_transferred(model, 4, source, protocol, saved=saved, progress=_noting(left))
+    assert left == [2, 3, 4]
+    jax.tree.map(np.testing.assert_array_equal, found.variables, whole.variables)
+    again = train_transferred(model, 4, source, protocol, saved=saved, progress=_noting(left))
+    assert left == [2, 3, 4]
+    jax.tree.map(np.testing.assert_array_equal, again.variables, whole.variables)
+    other = Saved(tmp_path, {"data": "digits"})
+    with pytest.raises(ProbeError, match="has a training with data 'noise', not 'digits'"):
+        train_transferred(model, 4, source, protocol, saved=other)
+
+
+def _noting(steps):
+    def progress(numbers):
+        steps.extend(numbers)
+        return numbers
+
+    return progress
 
 
 def test_what_cannot_be_trained(model, source):
