@@ -23,6 +23,33 @@ Progress = Callable[[Sequence[int]], Iterable[int]]
 
 
 @dataclasses.dataclass(frozen=True)
+class SupervisedProtocol:
+    """How layers of AlexNet are trained: stochastic gradient descent. Defaults are Caffe's AlexNet.
+
+    Attributes:
+      steps: updates.
+      batch_size: images of an update, a multiple of the number of devices.
+      image_size: side of the images.
+      learning_rate: at first.
+      momentum: of the gradients.
+      weight_decay: L2, added to the gradients.
+      units: of fc6 and fc7.
+      dropout: share of them that is left out in training.
+      seed: of the weights, of the order of images, of crops and of dropout.
+    """
+
+    steps: int = 450_000
+    batch_size: int = 256
+    image_size: int = 224
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    units: int = 4096
+    dropout: float = 0.5
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Images:
     """Training images, cropped anew each time.
 
@@ -57,7 +84,7 @@ class Images:
             start_step=start_step,
             workers=self.workers,
         )
-        return contextlib.closing(_first_batches(steps))
+        return contextlib.closing(_one_a_step(steps))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +216,7 @@ def _restored(checkpoints: Checkpoints, saved: Saved, state: _State) -> tuple[in
         raise ProbeError(str(error)) from error
 
 
-def _first_batches(steps: Generator) -> Generator[dict[str, np.ndarray], None, None]:
+def _one_a_step(steps: Generator) -> Generator[dict[str, np.ndarray], None, None]:
     with contextlib.closing(steps):
         for step in steps:
             yield {name: array[0] for name, array in step.items()}

@@ -30,7 +30,13 @@ from bigbigan_jax.probe.alexnet_classifier import (
 )
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.linear import Accuracy
-from bigbigan_jax.probe.supervised import Images, Progress, Saved, SupervisedTraining
+from bigbigan_jax.probe.supervised import (
+    Images,
+    Progress,
+    Saved,
+    SupervisedProtocol,
+    SupervisedTraining,
+)
 
 # Crops of 227 px of images whose short side is 256 px, mirrored every second time: Caffe's.
 AUGMENTATION = Augmentation(None, (1.0, 1.0), "bicubic", flip=True, side=(227 / 256, 227 / 256))
@@ -39,34 +45,12 @@ _TOP = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class TransferProtocol:
-    """How the layers after the frozen ones are trained: stochastic gradient descent.
-
-    Attributes:
-      steps: updates; after each 2/9 of them the rate falls to a tenth.
-      batch_size: images of an update, a multiple of the number of devices.
-      image_size: side of the images.
-      learning_rate: at first.
-      momentum: of the gradients.
-      weight_decay: L2, added to the gradients of kernels.
-      units: of fc6 and fc7.
-      dropout: share of them that is left out in training.
-      seed: of the weights, of the order of images and of dropout.
-    """
-
-    steps: int = 450_000
-    batch_size: int = 256
-    image_size: int = 224
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    units: int = 4096
-    dropout: float = 0.5
-    seed: int = 0
+class TransferProtocol(SupervisedProtocol):
+    """How the layers after the frozen ones are trained."""
 
     @property
     def optimizer(self) -> optax.GradientTransformation:
-        """Of the layers that are trained."""
+        """The rate falls to a tenth after each 2/9 of the steps; decay is of kernels alone."""
         every = max(1, self.steps * 2 // 9)
         rate = optax.exponential_decay(self.learning_rate, every, 0.1, staircase=True)
         return optax.chain(

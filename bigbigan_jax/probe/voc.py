@@ -33,7 +33,13 @@ from bigbigan_jax.probe.alexnet_classifier import (
     with_layers_of,
 )
 from bigbigan_jax.probe.errors import ProbeError
-from bigbigan_jax.probe.supervised import Images, Progress, Saved, SupervisedTraining
+from bigbigan_jax.probe.supervised import (
+    Images,
+    Progress,
+    Saved,
+    SupervisedProtocol,
+    SupervisedTraining,
+)
 
 AUGMENTATION = Augmentation(None, (1.0, 1.0), "bilinear", flip=True, side=(0.3, 1.0))
 # What is trained, by the name of the paper's column.
@@ -42,38 +48,24 @@ _FALLS = 8  # of the rate, in a training
 
 
 @dataclasses.dataclass(frozen=True)
-class VocProtocol:
-    """How layers are trained and judged: stochastic gradient descent, and random crops.
+class VocProtocol(SupervisedProtocol):
+    """How layers are trained and judged.
 
     Attributes:
-      steps: updates; after each eighth of them the rate falls to a half.
-      batch_size: images of an update, a multiple of the number of devices.
-      image_size: side of the images.
-      learning_rate: at first; of biases twice that.
-      momentum: of the gradients.
-      weight_decay: L2, added to the gradients.
       largest_gradient: norm that gradients are clipped to.
-      units: of fc6 and fc7.
-      dropout: share of them that is left out in training.
       crops: of each image whose scores are summed in evaluation.
-      seed: of the weights, of the order of images, of crops and of dropout.
     """
 
     steps: int = 80_000
     batch_size: int = 16
-    image_size: int = 224
     learning_rate: float = 0.001
-    momentum: float = 0.9
     weight_decay: float = 1e-6
     largest_gradient: float = 10.0
-    units: int = 4096
-    dropout: float = 0.5
     crops: int = 10
-    seed: int = 0
 
     @property
     def optimizer(self) -> optax.GradientTransformation:
-        """Of the layers that are trained."""
+        """The rate falls to a half after each eighth of the steps; that of biases is twice it."""
         every = max(1, self.steps // _FALLS)
         rate = optax.exponential_decay(self.learning_rate, every, 0.5, staircase=True)
         return optax.chain(
