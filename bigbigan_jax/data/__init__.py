@@ -8,7 +8,7 @@ from bigbigan_jax.data.array_source import ArraySource
 from bigbigan_jax.data.crops import random_crop
 from bigbigan_jax.data.decode import as_pixels, decode
 from bigbigan_jax.data.errors import DataError
-from bigbigan_jax.data.numbered import NumberedSource
+from bigbigan_jax.data.multi_label import NumberedSource, class_presence
 from bigbigan_jax.data.pipeline import evaluation_batches, training_batches, training_order
 from bigbigan_jax.data.sources import Source, open_source
 from bigbigan_jax.data.transforms import (
@@ -28,6 +28,7 @@ __all__ = [
     "Source",
     "as_pixels",
     "center_crop",
+    "class_presence",
     "decode",
     "evaluation_batches",
     "open_source",

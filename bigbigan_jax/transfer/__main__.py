@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bigbigan_jax.arguments import Parser, add_data, add_model, ended, new_file
-from bigbigan_jax.data import open_source
-from bigbigan_jax.data.tfds_source import open_tfds
+from bigbigan_jax.data import class_presence, open_source
 from bigbigan_jax.hub import Model, load
 from bigbigan_jax.models.alexnet import LAYERS
 from bigbigan_jax.probe.errors import ProbeError
@@ -131,9 +130,9 @@ def _voc(
     flags: argparse.Namespace, model: Model, protocol: VocProtocol
 ) -> Iterator[dict[str, Any]]:
     sources = (
-        open_tfds(flags.data, split, flags.data_dir) for split in (flags.train, flags.validation)
+        open_source(flags.data, split, flags.data_dir) for split in (flags.train, flags.validation)
     )
-    train, validation = (Shown(source, *source.presence()) for source in sources)
+    train, validation = (Shown(source, *class_presence(source)) for source in sources)
     for trained in flags.trained or TRAINED:
         saved = _saved(flags, model, protocol, trained, train.source.fingerprint)
         classes = voc_average_precision(

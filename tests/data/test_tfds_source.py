@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from small_scenes import NAMES, SHOWN, prepare_scenes
 
 from bigbigan_jax.data import (
     AUGMENTATIONS,
     DataError,
     NumberedSource,
     Source,
+    class_presence,
     evaluation_batches,
     open_source,
     training_batches,
@@ -64,36 +66,13 @@ class BigbiganSounds(tfds.core.GeneratorBasedBuilder):
         yield 0, {"pitch": 440}
 
 
-class BigbiganScenes(tfds.core.GeneratorBasedBuilder):
-    """Images that list what they show, as PASCAL VOC's do."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    SHOWN = {"cat": [["cat"], ["cat"]], "both": [["cat", "dog"], ["dog"]], "none": [[], []]}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        names = tfds.features.ClassLabel(names=["bird", "cat", "dog"])
-        features = {
-            "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
-            "labels": tfds.features.Sequence(names),
-            "labels_no_difficult": tfds.features.Sequence(names),
-        }
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
-
-    def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples()}
-
-    def _generate_examples(self):
-        for index, (labels, easy) in enumerate(self.SHOWN.values()):
-            data = io.BytesIO(cv2.imencode(".png", _pixels(index)[..., ::-1])[1].tobytes())
-            yield index, {"image": data, "labels": labels, "labels_no_difficult": easy}
-
-
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory) -> str:
     """Returns a folder in which all sets are prepared."""
     folder = str(tmp_path_factory.mktemp("tfds"))
-    for builder in (BigbiganTiny, BigbiganSounds, BigbiganScenes):
+    for builder in (BigbiganTiny, BigbiganSounds):
         builder(data_dir=folder, file_format="array_record").download_and_prepare()
+    prepare_scenes(folder)
     return folder
 
 
@@ -213,13 +192,15 @@ def test_a_set_without_images_is_refused(data_dir):
 
 def test_what_images_show(data_dir):
     source = open_source("bigbigan_scenes", "train", data_dir)
-    presence, names = source.presence()
-    assert names == ["bird", "cat", "dog"] and source.num_classes is None
-    expected = {10: [0, 1, 0], 11: [0, -1, 1], 12: [0, 0, 0]}  # by height
-    for index, row in enumerate(presence.tolist()):
-        height = len(cv2.imdecode(np.frombuffer(source[index]["image"], np.uint8), 1))
-        assert row == expected.pop(height)
+    presence, names = class_presence(source)
+    assert names == NAMES and source.num_classes is None and presence.shape == (3, 3)
+    for index, row in enumerate(presence):
+        image = cv2.imdecode(np.frombuffer(source[index]["image"], np.uint8), cv2.IMREAD_COLOR)
+        listed, easy = SHOWN[len(image)]
+        assert row.tolist() == [1 if n in easy else -1 if n in listed else 0 for n in NAMES]
     numbered = NumberedSource(source)
     assert (len(numbered), numbered.num_classes, numbered[2]["label"]) == (3, 3, 2)
     with pytest.raises(DataError, match="does not list the classes.*no field 'labels'"):
-        _open(data_dir).presence()
+        class_presence(_open(data_dir))
+    with pytest.raises(DataError, match="digits does not list the classes"):
+        class_presence(open_source("digits", "train"))

@@ -1,10 +1,58 @@
 """The command line of the transfer protocol."""
 
-import pytest
+import json
+import runpy
+from pathlib import Path
 
+import pytest
+from small_scenes import prepare_scenes
+
+from bigbigan_jax.training.loop import train
+from bigbigan_jax.training.run import prepare_run
 from bigbigan_jax.transfer.__main__ import main, parse
 
 ARGUMENTS = ["--workdir=runs/none", "--data=digits"]
+
+
+FILE = Path(__file__).parents[2] / "configs" / "bigan_imagenet.py"
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """One step of a narrow BiGAN of 16 px, on digits."""
+    config = runpy.run_path(str(FILE))["get_config"]("bigan")
+    config.steps, config.batch_size, config.training.statistics_batches = 1, 8, 1
+    config.data.update({"name": "digits", "eval_split": "test", "workers": 0})
+    config.model.update({"image_size": 16, "image_channels": 1, "width": 1 / 64, "z_dim": 4})
+    config.model.encoder.image_size = 32
+    folder = tmp_path_factory.mktemp("bigan")
+    train(prepare_run(config, folder))
+    return folder
+
+
+def test_both_protocols_from_a_checkpoint_to_a_table(workdir, tmp_path, capsys):
+    prepare_scenes(str(tmp_path))
+    capsys.readouterr()
+    small = [f"--workdir={workdir}", "--image_size=32", "--units=4", "--steps=2", "--batch_size=8"]
+    voc = ["--data=bigbigan_scenes", f"--data_dir={tmp_path}", "--protocol=voc"]
+    voc += ["--train=train", "--validation=train", f"--json={tmp_path / 'voc.json'}"]
+    assert main([*small, *voc, "--trained", "fc8", "all"]) == 0
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert first.split() == ["trained", "mAP"]
+    assert [row.split()[0] for row in rows] == ["fc8", "all"]
+    results = json.loads((tmp_path / "voc.json").read_text())["results"]
+    assert [set(row["classes"]) for row in results] == [{"cat", "dog"}] * 2
+    assert results[0]["mAP"] == pytest.approx(sum(results[0]["classes"].values()) / 2)
+    assert main([*small, "--data=digits", "--validation=test", "--frozen", "0", "3"]) == 0
+    first, *rows = capsys.readouterr().out.splitlines()
+    assert first.split() == ["E's", "top-1", "top-5"]
+    assert [row.split()[0] for row in rows] == ["none", "conv1-3"]
+    saved = workdir / "transfer"
+    assert {str(p.relative_to(saved)) for p in saved.glob("*/*")} == {
+        "voc/fc8", "voc/all", "imagenet/none", "imagenet/conv1-3"
+    }  # fmt: skip
+    assert main([*small, "--data=digits", "--validation=test", "--frozen=3", "--seed=1"]) == 1
+    assert "imagenet/conv1-3 has a training with seed 0, not 1" in capsys.readouterr().err
 
 
 def test_by_default_all_layers_one_after_the_other():
