@@ -4,7 +4,7 @@ From conv5 on it is Caffe's: pool5, fc6 and fc7 with dropout, fc8. That its padd
 LeakyReLU are E's is a decision.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import flax.linen as nn
@@ -17,8 +17,6 @@ from bigbigan_jax.models.alexnet import LAYERS, AlexNetEncoder, alexnet_layer
 from bigbigan_jax.models.bigan_layers import leaky_relu
 from bigbigan_jax.models.linear import Dense
 from bigbigan_jax.probe.errors import ProbeError
-
-Variables = Mapping[str, Mapping[str, Any]]  # "params" and "batch_stats", by layer
 
 
 class AlexNetClassifier(nn.Module):
@@ -66,7 +64,7 @@ def convolutional(names: Collection[str], count: int = len(LAYERS)) -> set[str]:
 def with_layers_of(
     model: Model, classifier: AlexNetClassifier, count: int, image_size: int, key: jax.Array
 ) -> dict[str, dict[str, Any]]:
-    """Fresh variables of a classifier, but for its first convolutions, which are those of E.
+    """Fresh "params" and "batch_stats", but for the first convolutions, which are those of E.
 
     Args:
       model: whose E it is.
@@ -77,13 +75,10 @@ def with_layers_of(
     """
     shape = (1, image_size, image_size, model.networks.image_channels)
     fresh = jax.jit(lambda key: classifier.init(key, jnp.zeros(shape), train=False))(key)
+    of_e = model.variables["encoder"]
     return {
-        name: {
-            **layers,
-            **{layer: of_e[layer] for layer in convolutional(layers, count)},
-        }
-        for name, layers in fresh.items()
-        for of_e in [model.variables["encoder"][name]]
+        kind: {**layers, **{name: of_e[kind][name] for name in convolutional(layers, count)}}
+        for kind, layers in fresh.items()
     }
 
 
