@@ -72,6 +72,16 @@ def test_resumed_it_is_the_same(workdir, tmp_path):
     shutil.rmtree(halfway / "checkpoints" / "8")
     assert saved_steps(halfway) == [4]
     assert_same_state(trained(halfway).state, trained(workdir).state)
+    assert [line["step"] for line in logged(halfway)] == [4, 8]
+
+
+def test_a_run_can_be_made_longer(tmp_path):
+    config = get_config()
+    config.steps = 4
+    config.log.sheets_every = 4
+    train(prepare_run(config, tmp_path))
+    outcome = train(prepare_run(get_config(), tmp_path))
+    assert outcome.step == 8 and [line["step"] for line in logged(tmp_path)] == [4, 8]
 
 
 def test_metrics_are_means_but_for_counts():

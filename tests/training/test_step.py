@@ -286,7 +286,7 @@ def test_any_subset_of_the_terms_steps(tiny_config, tiny_batch, terms):
     }
 
 
-def test_without_an_average_the_weights_move_all_the_same(tiny_config, tiny_batch):
+def test_without_an_average_both_updates_trace(tiny_config, tiny_batch):
     tiny_config.training.ema_decay = 0.0
     family = BigBiGAN.from_config(tiny_config.to_dict())
     state = family.init(KEY)
