@@ -17,6 +17,7 @@ from bigbigan_jax.models.alexnet import LAYERS, AlexNetEncoder, alexnet_layer
 from bigbigan_jax.models.bigan_layers import leaky_relu
 from bigbigan_jax.models.linear import Dense
 from bigbigan_jax.probe.errors import ProbeError
+from bigbigan_jax.probe.supervised import SupervisedProtocol
 
 
 class AlexNetClassifier(nn.Module):
@@ -55,28 +56,41 @@ class AlexNetClassifier(nn.Module):
         return Dense(self.num_classes, name="fc8", dtype=jnp.float32)(x)
 
 
-def convolutional(names: Collection[str], count: int = len(LAYERS)) -> set[str]:
+def convolutional(names: Collection[str], count: int) -> set[str]:
     """Those submodules, such as "convolution2" and "norm2", that are of the first layers."""
     of_layers = (name for name in names if name.startswith(("convolution", "norm")))
     return {name for name in of_layers if int(name[-1]) <= count}
 
 
-def with_layers_of(
-    model: Model, classifier: AlexNetClassifier, count: int, image_size: int, key: jax.Array
-) -> dict[str, dict[str, Any]]:
-    """Fresh "params" and "batch_stats", but for the first convolutions, which are those of E.
+def classifier_on(
+    model: Model, count: int, num_classes: int, protocol: SupervisedProtocol
+) -> tuple[AlexNetClassifier, dict[str, dict[str, Any]]]:
+    """A classifier whose first convolutions are those of E, normalised by E's stored statistics.
 
     Args:
       model: whose E it is.
-      classifier: for images of as many channels.
       count: how many layers are E's, 0 to 5.
-      image_size: side of the images.
-      key: of the fresh ones.
+      num_classes: of the labels.
+      protocol: how it will be trained.
+
+    Returns:
+      The classifier; its "params" and "batch_stats", those of all other layers fresh.
+
+    Raises:
+      ProbeError: the model's E is no AlexNet, or has not so many layers.
     """
-    shape = (1, image_size, image_size, model.networks.image_channels)
-    fresh = jax.jit(lambda key: classifier.init(key, jnp.zeros(shape), train=False))(key)
+    encoder = check_encoder(model)
+    if not 0 <= count <= len(LAYERS):
+        raise ProbeError(f"{count} layers to freeze; it must be from 0 to {len(LAYERS)}")
+    classifier = AlexNetClassifier(
+        num_classes, count, encoder.width, protocol.units, protocol.dropout, encoder.dtype
+    )
+    size = protocol.image_size
+    x = jnp.zeros((1, size, size, model.networks.image_channels))
+    key = jax.random.key(protocol.seed)
+    fresh = jax.jit(lambda key: classifier.init(key, x, train=False))(key)
     of_e = model.variables["encoder"]
-    return {
+    return classifier, {
         kind: {**layers, **{name: of_e[kind][name] for name in convolutional(layers, count)}}
         for kind, layers in fresh.items()
     }

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -151,6 +152,7 @@ class SupervisedTraining:
         optimizer = jax.jit(self.optimizer.init, out_shardings=replicated(mesh))(trained)
         state = _State(trained, variables["batch_stats"], optimizer)
         update = jax.jit(self._update, donate_argnums=0)
+        losses: deque[tuple[int, jax.Array]] = deque()
         with contextlib.ExitStack() as stack:
             start, checkpoints = 0, None
             if saved:
@@ -163,9 +165,12 @@ class SupervisedTraining:
                     jax.device_put(batch[name], split_axis(mesh)) for name in ("image", "label")
                 )
                 state, loss = update(state, fixed, x, labels, jax.random.fold_in(key, step))
-                if not np.isfinite(loss):  # waits for the step, so that batches do not pile up
-                    raise ProbeError(f"the loss is {loss} in step {step + 1}")
-                if checkpoints and ((step + 1) % _SAVED_EVERY == 0 or step + 1 == self.steps):
+                losses.append((step, loss))
+                due = (step + 1) % _SAVED_EVERY == 0 or step + 1 == self.steps
+                # A step late, so that the device need not wait; never later, or batches pile up.
+                while len(losses) > (0 if due else 1):
+                    _check_finite(*losses.popleft())
+                if checkpoints and due:
                     checkpoints.save(step + 1, state, dict(saved.about))
         return {"params": {**fixed, **state.params}, "batch_stats": state.batch_stats}
 
@@ -192,6 +197,11 @@ class SupervisedTraining:
         (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
         updates, optimizer = self.optimizer.update(gradient, state.optimizer, state.params)
         return _State(optax.apply_updates(state.params, updates), statistics, optimizer), value
+
+
+def _check_finite(step: int, loss: jax.Array) -> None:
+    if not np.isfinite(loss):
+        raise ProbeError(f"the loss is {loss} in step {step + 1}")
 
 
 class _State(NamedTuple):

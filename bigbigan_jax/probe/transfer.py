@@ -19,16 +19,13 @@ import optax
 from bigbigan_jax.batches import in_batches, local_mesh
 from bigbigan_jax.data import Augmentation, Source, evaluation_batches
 from bigbigan_jax.hub import Model
-from bigbigan_jax.models.alexnet import LAYERS
 from bigbigan_jax.models.images import scale_images
 from bigbigan_jax.probe.alexnet_classifier import (
     AlexNetClassifier,
-    check_encoder,
     check_images,
+    classifier_on,
     convolutional,
-    with_layers_of,
 )
-from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.linear import Accuracy
 from bigbigan_jax.probe.supervised import (
     Images,
@@ -124,16 +121,9 @@ def train_transferred(
         training is saved in that folder.
       bigbigan_jax.data.DataError: images cannot be read.
     """
-    encoder = check_encoder(model)
-    if not 0 <= frozen <= len(LAYERS):
-        raise ProbeError(f"{frozen} layers to freeze; it must be from 0 to {len(LAYERS)}")
     check_images(train, protocol.batch_size, local_mesh().size)
-    classifier = AlexNetClassifier(
-        train.num_classes, frozen, encoder.width, protocol.units, protocol.dropout, encoder.dtype
-    )
+    classifier, variables = classifier_on(model, frozen, train.num_classes, protocol)
     size, channels, seed = protocol.image_size, model.networks.image_channels, protocol.seed
-    key = jax.random.key(seed)
-    variables = with_layers_of(model, classifier, frozen, size, key)
     layers = variables["params"].keys()
     training = SupervisedTraining(
         classifier,
@@ -143,7 +133,7 @@ def train_transferred(
         protocol.steps,
     )
     images = Images(train, size, channels, AUGMENTATION, protocol.batch_size, seed, workers)
-    variables = training.run(variables, images, key, saved, progress)
+    variables = training.run(variables, images, jax.random.key(seed), saved, progress)
     return Transferred(classifier, variables, size, channels)
 
 

@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from sklearn.metrics import average_precision_score
 
 from bigbigan_jax.batches import in_batches, local_mesh
 from bigbigan_jax.data import Augmentation, NumberedSource, Source
@@ -28,9 +27,8 @@ from bigbigan_jax.models.alexnet import LAYERS
 from bigbigan_jax.models.images import scale_images
 from bigbigan_jax.probe.alexnet_classifier import (
     AlexNetClassifier,
-    check_encoder,
     check_images,
-    with_layers_of,
+    classifier_on,
 )
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.supervised import (
@@ -122,22 +120,12 @@ def voc_average_precision(
         another training is saved in that folder.
       bigbigan_jax.data.DataError: images cannot be read.
     """
-    encoder = check_encoder(model)
     if train.names != test.names:
         raise ProbeError(f"classes to train on are {train.names}, those to judge by {test.names}")
     numbered = NumberedSource(train.source)
     check_images(numbered, protocol.batch_size, local_mesh().size)
-    classifier = AlexNetClassifier(
-        len(train.names),
-        len(LAYERS),
-        encoder.width,
-        protocol.units,
-        protocol.dropout,
-        encoder.dtype,
-    )
+    classifier, variables = classifier_on(model, len(LAYERS), len(train.names), protocol)
     size, channels, seed = protocol.image_size, model.networks.image_channels, protocol.seed
-    key = jax.random.key(seed)
-    variables = with_layers_of(model, classifier, len(LAYERS), size, key)
     presence = jnp.asarray(train.presence)
     training = SupervisedTraining(
         classifier,
@@ -147,7 +135,7 @@ def voc_average_precision(
         protocol.steps,
     )
     images = Images(numbered, size, channels, AUGMENTATION, protocol.batch_size, seed, workers)
-    variables = training.run(variables, images, key, saved, progress)
+    variables = training.run(variables, images, jax.random.key(seed), saved, progress)
     judged = dataclasses.replace(images, source=NumberedSource(test.source))
     scores = _summed_scores(classifier, variables, judged, protocol.crops)
     return average_precisions(scores, test)
@@ -174,6 +162,8 @@ def average_precisions(scores: np.ndarray, shown: Shown) -> dict[str, float]:
     Raises:
       ProbeError: no image shows any class.
     """
+    from sklearn.metrics import average_precision_score  # slow to import
+
     found = {}
     for name, of_class, right in zip(shown.names, scores.T, shown.presence.T, strict=True):
         counts = right >= 0

@@ -11,6 +11,7 @@ from bigbigan_jax.arguments import Parser, add_data, add_model, ended, new_file
 from bigbigan_jax.data import class_presence, open_source
 from bigbigan_jax.hub import Model, load
 from bigbigan_jax.models.alexnet import LAYERS
+from bigbigan_jax.probe.alexnet_classifier import check_encoder
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.report import as_table
 from bigbigan_jax.probe.supervised import Saved
@@ -22,7 +23,11 @@ from bigbigan_jax.reports import write_json
 PROGRAM = "python -m bigbigan_jax.transfer"
 _PROTOCOLS = {"imagenet": TransferProtocol, "voc": VocProtocol}
 _SPLITS = {"imagenet": ("train", "validation"), "voc": ("train+validation", "test")}
-_OWN = {"imagenet": "frozen", "voc": "trained"}  # the flag that names its rows
+# The flag that names the rows of a protocol, and all of them.
+_ROWS = {
+    "imagenet": ("frozen", list(range(1, len(LAYERS) + 1))),
+    "voc": ("trained", list(TRAINED)),
+}
 _DESCRIPTION = """\
 Tells what E of BiGAN on ImageNet has learned, as its paper does, by AlexNet with E's layers.
 
@@ -50,8 +55,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add_model(parser)
     add_data(parser)
     add("--protocol", choices=_PROTOCOLS, default="imagenet", help="default: %(default)s")
-    add("--train", help=f"the split to train on; default: {_by_protocol(_SPLITS, 0)}")
-    add("--validation", help=f"the split to report on; default: {_by_protocol(_SPLITS, 1)}")
+    trains, validations = zip(*_SPLITS.values(), strict=True)
+    add("--train", help=f"the split to train on; default: {_either(*trains)}")
+    add("--validation", help=f"the split to report on; default: {_either(*validations)}")
     add(
         "--frozen",
         nargs="+",
@@ -62,9 +68,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add("--trained", nargs="+", choices=TRAINED, help="voc: what is trained; default: each")
     for name in _SHARED:
-        kind = type(getattr(TransferProtocol, name))
-        defaults = {protocol: [getattr(of, name)] for protocol, of in _PROTOCOLS.items()}
-        add(f"--{name}", type=kind, help=f"default: {_by_protocol(defaults, 0)}")
+        defaults = [getattr(protocol, name) for protocol in _PROTOCOLS.values()]
+        add(f"--{name}", type=type(defaults[0]), help=f"default: {_either(*defaults)}")
     add("--workers", type=int, default=0, help="processes that decode; default: threads")
     add(
         "--checkpoints",
@@ -73,9 +78,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add("--json", type=new_file(".json"), help="file to write the results to")
     flags = parser.parse_args(arguments)
-    for protocol, own in _OWN.items():
+    for protocol, (own, every) in _ROWS.items():
         if flags.protocol != protocol and getattr(flags, own):
             parser.error(f"--{own} is for --protocol={protocol}")
+        if flags.protocol == protocol and not getattr(flags, own):
+            setattr(flags, own, every)
     for name in _SHARED:
         default = getattr(_PROTOCOLS[flags.protocol], name)
         setattr(flags, name, default if getattr(flags, name) is None else getattr(flags, name))
@@ -98,6 +105,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(flags: argparse.Namespace) -> None:
     model = load(flags.workdir, flags.step)
+    check_encoder(model)  # before data are read
     protocol = _PROTOCOLS[flags.protocol](**{name: getattr(flags, name) for name in _SHARED})
     rows_of = {"imagenet": _imagenet, "voc": _voc}[flags.protocol]
     rows = list(rows_of(flags, model, protocol))
@@ -117,7 +125,7 @@ def _imagenet(
             f"split {train.split!r} has {train.num_classes} classes, split {validation.split!r} "
             f"{validation.num_classes}"
         )
-    for frozen in flags.frozen or range(1, len(LAYERS) + 1):
+    for frozen in flags.frozen:
         kept = f"conv1-{frozen}" if frozen > 1 else ("none", "conv1")[frozen]
         saved = _saved(flags, model, protocol, kept, train.fingerprint)
         progress = _shown(f"E's: {kept}")
@@ -133,7 +141,7 @@ def _voc(
         open_source(flags.data, split, flags.data_dir) for split in (flags.train, flags.validation)
     )
     train, validation = (Shown(source, *class_presence(source)) for source in sources)
-    for trained in flags.trained or TRAINED:
+    for trained in flags.trained:
         saved = _saved(flags, model, protocol, trained, train.source.fingerprint)
         classes = voc_average_precision(
             model,
@@ -165,11 +173,9 @@ def _shown(text: str) -> Any:
     return progress
 
 
-def _by_protocol(values: dict[str, Sequence[Any]], place: int) -> str:
-    """For a help text: "450000, voc 80000", or one where all are the same."""
-    (first, *others) = ((protocol, of[place]) for protocol, of in values.items())
-    different = [f"{protocol}: {value}" for protocol, value in others if value != first[1]]
-    return ", ".join([str(first[1]), *different])
+def _either(imagenet: Any, voc: Any) -> str:
+    """For a help text: "450000, voc: 80000", or one where both are the same."""
+    return str(imagenet) if imagenet == voc else f"{imagenet}, voc: {voc}"
 
 
 if __name__ == "__main__":

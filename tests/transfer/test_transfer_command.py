@@ -12,8 +12,6 @@ from bigbigan_jax.training.run import prepare_run
 from bigbigan_jax.transfer.__main__ import main, parse
 
 ARGUMENTS = ["--workdir=runs/none", "--data=digits"]
-
-
 FILE = Path(__file__).parents[2] / "configs" / "bigan_imagenet.py"
 
 
@@ -57,7 +55,7 @@ def test_both_protocols_from_a_checkpoint_to_a_table(workdir, tmp_path, capsys):
 
 def test_by_default_all_layers_one_after_the_other():
     flags = parse(ARGUMENTS)
-    assert flags.frozen is None and flags.steps == 450_000
+    assert flags.frozen == [1, 2, 3, 4, 5] and flags.steps == 450_000
     assert (flags.train, flags.validation) == ("train", "validation")
     assert flags.checkpoints == "runs/none/transfer"
     assert parse([*ARGUMENTS, "--frozen", "0", "5"]).frozen == [0, 5]
@@ -67,6 +65,8 @@ def test_voc_has_its_own_splits_and_numbers():
     flags = parse([*ARGUMENTS, "--protocol=voc", "--steps=8", "--trained", "fc8"])
     assert (flags.train, flags.validation) == ("train+validation", "test")
     assert (flags.steps, flags.batch_size, flags.learning_rate) == (8, 16, 0.001)
+    assert flags.trained == ["fc8"] and flags.frozen is None
+    assert parse([*ARGUMENTS, "--protocol=voc"]).trained == ["fc8", "fc6-8", "all"]
     assert parse(["--workdir=m.safetensors", "--data=voc/2007"]).checkpoints is None
 
 
