@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.compiled_cost import compiled_cost
 from bigbigan_jax.mesh import data_mesh, replicated
+from bigbigan_jax.plan.compiling import compiled_cost
 from bigbigan_jax.training.programs import Programs, abstract_batch, on_mesh, state_sharding
 from bigbigan_jax.training.run import build_family
 

@@ -23,11 +23,10 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import SingleDeviceSharding
 
-from benchmarks.compiled_cost import compiled_cost
 from bigbigan_jax.models import revnet
 from bigbigan_jax.models.linear import Stem
 from bigbigan_jax.models.reversible import reversible_units
-from bigbigan_jax.plan.compiling import mesh_of
+from bigbigan_jax.plan.compiling import compiled_cost, mesh_of
 from bigbigan_jax.plan.errors import PlanError
 from bigbigan_jax.plan.topologies import parse_slice
 

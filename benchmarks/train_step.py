@@ -21,11 +21,11 @@ from absl import app, flags
 from jax.sharding import Mesh
 from ml_collections import ConfigDict, config_flags
 
-from benchmarks.compiled_cost import compiled_cost
 from bigbigan_jax.command_line import parse_flags
 from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.mesh import data_mesh, replicated, shard_batches
 from bigbigan_jax.models.images import scale_images
+from bigbigan_jax.plan.compiling import compiled_cost
 from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.programs import (

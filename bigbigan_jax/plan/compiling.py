@@ -90,10 +90,15 @@ def compile_step(lowered: jax.stages.Lowered, tpu: Slice, cache: Cache) -> Numbe
     return {**numbers, "cached": False}
 
 
+def compiled_cost(compiled: jax.stages.Compiled) -> dict[str, float]:
+    """What a compiled program costs by name, such as "flops" on one device; {} if it is unknown."""
+    cost = compiled.cost_analysis()  # a list of one dict in some versions, None on some backends
+    return (cost[0] if isinstance(cost, list | tuple) else cost) or {}
+
+
 def _compile(lowered: jax.stages.Lowered, tpu: Slice) -> Numbers:
     compiled = lowered.compile()
-    cost = compiled.cost_analysis()  # a list of one dict in some versions
-    cost = (cost[0] if isinstance(cost, list | tuple) else cost) or {}
+    cost = compiled_cost(compiled)
     return {
         "fits": True,
         "memory": program_bytes(compiled.memory_analysis()),
