@@ -11,7 +11,7 @@ from bigbigan_jax.config_rows import Row
 from bigbigan_jax.reports import write_json
 from bigbigan_jax.table.errors import TableError
 from bigbigan_jax.table.report import as_table, write_plot
-from bigbigan_jax.table.rows import Stopped, result_of
+from bigbigan_jax.table.rows import Stopped, checked_run, result_of
 
 PROGRAM = "python -m bigbigan_jax.table"
 _DESCRIPTION = """\
@@ -69,17 +69,19 @@ def _run(flags: argparse.Namespace) -> None:
     rows: dict[str, Row] = file["ROWS"]
     if unknown := set(flags.rows or ()) - rows.keys():
         raise TableError(f"--rows: there is no row {unknown.pop()!r}; rows are {', '.join(rows)}")
-    results = {}
+    runs = {}
     for name in flags.rows or rows:
-        found = results.setdefault(name, [])
         for seed in flags.seeds:
             config = file["get_config"](name)
             config.seed = seed
             config.steps = flags.steps or config.steps
             config.data.data_dir = flags.data_dir or config.data.data_dir
-            print(f"{rows[name].title}, seed {seed}", flush=True)
-            result = result_of(name, config, flags.workdir / name / f"seed_{seed}")
-            found.append({"row": name, "seed": seed, **result})
+            runs[name, seed] = checked_run(name, config, flags.workdir / name / f"seed_{seed}")
+    results = {}
+    for (name, seed), run in runs.items():
+        print(f"{rows[name].title}, seed {seed}", flush=True)
+        result = {"row": name, "seed": seed, **result_of(name, run)}
+        results.setdefault(name, []).append(result)
     print(as_table(rows, results))
     print(f"samples and reconstructions of each are in {flags.workdir}/ROW/seed_SEED/sheets")
     write_plot(flags.workdir / "table.png", rows, results)

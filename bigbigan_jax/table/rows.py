@@ -29,13 +29,30 @@ class Stopped(Exception):
     """A row's training was told to stop, and can be gone on with."""
 
 
-def result_of(name: str, config: ConfigDict, workdir: Path) -> Result:
-    """Trains a row from where it is, measures it, and keeps the result in its workdir.
+def checked_run(name: str, config: ConfigDict, workdir: Path) -> Run:
+    """The run of a row, about to start.
 
     Args:
       name: of the row, for messages.
       config: of the row.
       workdir: of its run.
+
+    Raises:
+      TableError: the configuration is wrong, or the workdir is another run's.
+      bigbigan_jax.data.DataError: there is no such data set.
+    """
+    try:
+        return prepare_run(config, workdir)
+    except (ConfigError, CheckpointError) as error:
+        raise TableError(f"row {name}: {error}") from error
+
+
+def result_of(name: str, run: Run) -> Result:
+    """Trains a row from where it is, measures it, and keeps the result in its workdir.
+
+    Args:
+      name: of the row, for messages.
+      run: of the row.
 
     Returns:
       "1-NN" and "1-NN, E(x)", accuracies in percent by the layer before E's output, or D's features
@@ -45,15 +62,14 @@ def result_of(name: str, config: ConfigDict, workdir: Path) -> Result:
     Raises:
       TableError: the row cannot be trained.
       Stopped: training was told to stop.
-      bigbigan_jax.data.DataError: there is no such data set.
     """
+    workdir = Path(run.workdir)
     known = read_result(workdir)
-    if known and known["steps"] == config.steps:
+    if known and known["steps"] == run.config.steps:
         return known
     try:
-        run = prepare_run(config, workdir)
         outcome = train(run)
-    except (ConfigError, CheckpointError, TrainingDiverged) as error:
+    except (CheckpointError, TrainingDiverged) as error:
         raise TableError(f"row {name}: {error}") from error
     if outcome.preempted:
         raise Stopped

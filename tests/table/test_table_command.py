@@ -36,6 +36,15 @@ def test_what_is_done_is_not_done_again(small_table, monkeypatch, capsys, tmp_pa
     assert bigan.split()[:4] == ["BiGAN", "1", "8", "97.39"]
 
 
+def test_another_runs_folder_is_found_before_anything_is_trained(
+    small_table, monkeypatch, capsys, tmp_path
+):
+    shutil.copytree(small_table / "ae_l1", tmp_path / "d")
+    monkeypatch.setattr(rows_module, "train", None)
+    assert main([f"--workdir={tmp_path}", CONFIG, "--rows", "bigan", "d"]) == 1
+    assert "row d: --workdir=" in (err := capsys.readouterr().err) and "another run's" in err
+
+
 def test_seeds_have_a_mean_and_a_spread():
     found = [{"steps": 8, "1-NN": 96.0}, {"steps": 8, "1-NN": 97.0}]
     assert "96.50 ± 0.50" in as_table(ROWS, {"lr": found})
