@@ -12,10 +12,11 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from bigbigan_jax.checkpoints import CheckpointError
-from bigbigan_jax.command_line import PREEMPTED, parse_flags
+from bigbigan_jax.command_line import parse_flags
 from bigbigan_jax.config import ConfigError
 from bigbigan_jax.data import DataError
 from bigbigan_jax.evaluate.report import print_report
+from bigbigan_jax.preemption import PREEMPTED
 from bigbigan_jax.training.loop import train
 from bigbigan_jax.training.processes import ProcessesError, check_alone, join_processes
 from bigbigan_jax.training.reporter import TrainingDiverged

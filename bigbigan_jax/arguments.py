@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from bigbigan_jax.data import DataError
 from bigbigan_jax.errors import UserError
+from bigbigan_jax.preemption import PREEMPTED, Stopped
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,16 +71,19 @@ def ended(
     Args:
       run: the command.
       flags: its flags.
-      stopped: what to say when it is stopped by Ctrl-C.
+      stopped: what to say when it is stopped.
 
     Returns:
-      The exit code: 0 done, 1 such an error, 130 stopped by Ctrl-C.
+      The exit code: 0 done, 1 such an error, 42 stopped by SIGTERM after saving, 130 by Ctrl-C.
     """
     try:
         run(flags)
     except (DataError, UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except Stopped:
+        print(stopped, file=sys.stderr)
+        return PREEMPTED
     except KeyboardInterrupt:
         print(stopped, file=sys.stderr)
         return 130

@@ -17,6 +17,7 @@ from bigbigan_jax.checkpoints import CheckpointError, Checkpoints
 from bigbigan_jax.data import Augmentation, Source, training_batches
 from bigbigan_jax.mesh import replicated, split_axis
 from bigbigan_jax.models.images import scale_images
+from bigbigan_jax.preemption import Preemption, Stopped
 from bigbigan_jax.probe.errors import ProbeError
 
 _SAVED_EVERY = 2000  # steps
@@ -90,7 +91,7 @@ class Images:
 
 @dataclasses.dataclass(frozen=True)
 class Saved:
-    """Where a training is saved every 2,000 steps and at its end, to go on there.
+    """Where a training is saved every 2,000 steps, at SIGTERM and at its end, to go on there.
 
     Attributes:
       folder: of this training alone.
@@ -141,6 +142,7 @@ class SupervisedTraining:
 
         Raises:
           ProbeError: the loss is not finite, or another training is saved in that folder.
+          bigbigan_jax.preemption.Stopped: it was told to stop, and is saved.
           bigbigan_jax.data.DataError: images cannot be read.
         """
         mesh = local_mesh()
@@ -154,8 +156,9 @@ class SupervisedTraining:
         update = jax.jit(self._update, donate_argnums=0)
         losses: deque[tuple[int, jax.Array]] = deque()
         with contextlib.ExitStack() as stack:
-            start, checkpoints = 0, None
+            start, checkpoints, preemption = 0, None, Preemption()
             if saved:
+                stack.enter_context(preemption)  # else SIGTERM ends the process
                 checkpoints = Checkpoints(saved.folder, keep_last=1, keep_every=None)
                 start, state = _restored(stack.enter_context(checkpoints), saved, state)
             batches = stack.enter_context(images.batches(start))
@@ -166,12 +169,16 @@ class SupervisedTraining:
                 )
                 state, loss = update(state, fixed, x, labels, jax.random.fold_in(key, step))
                 losses.append((step, loss))
-                due = (step + 1) % _SAVED_EVERY == 0 or step + 1 == self.steps
+                last = step + 1 == self.steps
+                stop = preemption.reached() and not last
+                due = stop or last or (step + 1) % _SAVED_EVERY == 0
                 # A step late, so that the device need not wait; never later, or batches pile up.
                 while len(losses) > (0 if due else 1):
                     _check_finite(*losses.popleft())
                 if checkpoints and due:
                     checkpoints.save(step + 1, state, dict(saved.about))
+                if stop:
+                    raise Stopped
         return {"params": {**fixed, **state.params}, "batch_stats": state.batch_stats}
 
     def _update(

@@ -119,6 +119,7 @@ def train_transferred(
     Raises:
       ProbeError: the model has no such E, the source no labels, the loss is not finite, or another
         training is saved in that folder.
+      bigbigan_jax.preemption.Stopped: it was told to stop, and is saved.
       bigbigan_jax.data.DataError: images cannot be read.
     """
     check_images(train, protocol.batch_size, local_mesh().size)

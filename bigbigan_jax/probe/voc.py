@@ -118,6 +118,7 @@ def voc_average_precision(
     Raises:
       ProbeError: the model has no such E, the sets have other classes, the loss is not finite, or
         another training is saved in that folder.
+      bigbigan_jax.preemption.Stopped: it was told to stop, and is saved.
       bigbigan_jax.data.DataError: images cannot be read.
     """
     if train.names != test.names:

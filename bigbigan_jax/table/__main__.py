@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from bigbigan_jax.arguments import Parser, ended, local_path
-from bigbigan_jax.command_line import PREEMPTED
 from bigbigan_jax.config_rows import Row
 from bigbigan_jax.reports import write_json
 from bigbigan_jax.table.errors import TableError
 from bigbigan_jax.table.report import as_table, write_plot
-from bigbigan_jax.table.rows import Stopped, checked_run, result_of
+from bigbigan_jax.table.rows import checked_run, result_of
 
 PROGRAM = "python -m bigbigan_jax.table"
 _DESCRIPTION = """\
@@ -54,12 +53,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    flags = parse(arguments)
-    try:
-        return ended(_run, flags, "stopped; the same line goes on")
-    except Stopped:
-        print("stopped; the same line goes on", file=sys.stderr)
-        return PREEMPTED
+    return ended(_run, parse(arguments), "stopped; the same line goes on")
 
 
 def _run(flags: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.config import ConfigError
 from bigbigan_jax.evaluate.labels import LabelScores
 from bigbigan_jax.hub import load
+from bigbigan_jax.preemption import Stopped
 from bigbigan_jax.probe.protocols import one_nn
 from bigbigan_jax.probe.sets import extracted_sets
 from bigbigan_jax.progress import tracked
@@ -23,10 +24,6 @@ from bigbigan_jax.training.run import Run, prepare_run
 RESULT = "table.json"  # in the workdir of a row, what was measured of it
 
 Result = dict[str, Any]
-
-
-class Stopped(Exception):
-    """A row's training was told to stop, and can be gone on with."""
 
 
 def checked_run(name: str, config: ConfigDict, workdir: Path) -> Run:

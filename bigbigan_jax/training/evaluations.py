@@ -6,10 +6,6 @@ from typing import Any, Protocol
 import jax
 
 
-class Stopped(Exception):
-    """An evaluation's work was told to stop."""
-
-
 class Evaluation(Protocol):
     """Judges the state of a run; all processes make the same calls.
 

@@ -25,8 +25,8 @@ from bigbigan_jax.data import AUGMENTATIONS, Source, training_batches
 from bigbigan_jax.inception import DEFAULT, InceptionWeights, WeightsError, read_weights
 from bigbigan_jax.inception.features import needed_params, outputs_of
 from bigbigan_jax.mesh import replicated, split_axis
+from bigbigan_jax.preemption import Stopped
 from bigbigan_jax.scores import FrechetReference, Moments, ScoreError, warn_if_few
-from bigbigan_jax.training.evaluations import Stopped
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.programs import Programs
 from bigbigan_jax.training.random_streams import stream

@@ -9,8 +9,8 @@ import jax
 from absl import logging
 
 from bigbigan_jax.checkpoints import CheckpointError, Checkpoints
+from bigbigan_jax.preemption import Preemption
 from bigbigan_jax.training.evaluations import Evaluation
-from bigbigan_jax.training.preemption import Preemption
 from bigbigan_jax.training.reporter import Reporter
 from bigbigan_jax.training.run import Run
 

@@ -7,9 +7,9 @@ from typing import Any
 from absl import logging
 
 from bigbigan_jax.checkpoints import CheckpointError, Checkpoints
+from bigbigan_jax.preemption import Preemption
 from bigbigan_jax.training.inputs import abstract_batch_of, batches_of
 from bigbigan_jax.training.judging import Judging
-from bigbigan_jax.training.preemption import Preemption
 from bigbigan_jax.training.programs import abstract_state, compile_update
 from bigbigan_jax.training.reporter import Reporter
 from bigbigan_jax.training.resident import images_of

@@ -14,11 +14,11 @@ from jax.sharding import Mesh
 
 from bigbigan_jax.config import ConfigError
 from bigbigan_jax.data import AUGMENTATIONS, Augmentation, Source, open_source
+from bigbigan_jax.preemption import Stopped
 from bigbigan_jax.probe.errors import ProbeError
 from bigbigan_jax.probe.image_features import AugmentedFeatures, ImageFeatures
 from bigbigan_jax.probe.linear import TABLE_1, LinearProtocol, train_linear
 from bigbigan_jax.progress import tracked
-from bigbigan_jax.training.evaluations import Stopped
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.programs import Programs
 from bigbigan_jax.training.random_streams import stream

@@ -37,7 +37,8 @@ Tells what E of BiGAN on ImageNet has learned, as its paper does, by AlexNet wit
             average precision on --validation, over ten random crops an image. The data are
             voc/2007, or list classes as it does
 
-Trainings are saved as they go on; stopped, the same line goes on, and what is done is not repeated.
+Trainings are saved as they go on, and at SIGTERM, which ends the command with exit code 42.
+Stopped, the same line goes on, and what is done is not repeated.
 """
 _EPILOG = f"""\
 examples:

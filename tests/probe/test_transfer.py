@@ -1,6 +1,8 @@
 """AlexNet on frozen layers of a trained E."""
 
 import dataclasses
+import os
+import signal
 from types import SimpleNamespace
 
 import jax
@@ -10,6 +12,7 @@ import pytest
 
 from bigbigan_jax.data import ArraySource
 from bigbigan_jax.models.alexnet import AlexNetEncoder
+from bigbigan_jax.preemption import Stopped
 from bigbigan_jax.probe import supervised
 from bigbigan_jax.probe.alexnet_classifier import AlexNetClassifier
 from bigbigan_jax.probe.errors import ProbeError
@@ -97,14 +100,21 @@ def test_stopped_it_goes_on_where_it_was(model, source, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             yield step
 
+    def told_to_stop(steps):
+        for step in steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield step
+
     with pytest.raises(KeyboardInterrupt):
         train_transferred(model, 4, source, protocol, saved=saved, progress=stopped)
+    with pytest.raises(Stopped):
+        train_transferred(model, 4, source, protocol, saved=saved, progress=told_to_stop)
     left = []
     found = train_transferred(model, 4, source, protocol, saved=saved, progress=_noting(left))
-    assert left == [2, 3, 4]
+    assert left == [3, 4]
     jax.tree.map(np.testing.assert_array_equal, found.variables, whole.variables)
     again = train_transferred(model, 4, source, protocol, saved=saved, progress=_noting(left))
-    assert left == [2, 3, 4]
+    assert left == [3, 4]
     jax.tree.map(np.testing.assert_array_equal, again.variables, whole.variables)
     other = Saved(tmp_path, {"data": "digits"})
     with pytest.raises(ProbeError, match="has a training with data 'noise', not 'digits'"):

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-from bigbigan_jax.training.preemption import Preemption
+from bigbigan_jax.preemption import Preemption
 
 
 def test_sigterm_is_noted_and_afterwards_means_what_it_did():

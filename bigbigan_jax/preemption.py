@@ -7,6 +7,12 @@ from types import FrameType
 import jax
 from jax.experimental import multihost_utils
 
+PREEMPTED = 42  # exit code: it was told to stop, and the same line goes on
+
+
+class Stopped(Exception):
+    """Work was told to stop, and can be gone on with."""
+
 
 class Preemption:
     """Context in which SIGTERM is noted instead of ending the process at once.
