@@ -2,7 +2,7 @@
 
 BigGAN (arXiv 1809.11096, appendix C.1) evaluates G by "standing statistics": BatchNorm moments
 averaged over many forward passes with fresh z. Doing the same for E over training images is a
-decision of this project.
+decision of this project. G of an autoencoder has met no z but E's: it is evaluated by those of E(x).
 """
 
 from collections.abc import Callable, Mapping
@@ -35,26 +35,34 @@ def standing_statistics(
       variables: of G and E, with the weights to evaluate (the EMA).
       images: [N, B, image_size, image_size, C] in [-1, 1], N batches of training images.
       key: for batches of B fresh z.
-      generator_batches: how many such batches.
+      generator_batches: how many such batches; an autoencoder has those of the images.
 
     Returns:
       `variables` with new "batch_stats" (and "spectral").
     """
-    keys = jax.random.split(key, generator_batches)
-    batch_size = images.shape[1]
-
-    def generate(variables, key):
-        z = networks.sample_z(key, batch_size)
-        return networks.generator.apply(
-            variables, z, train=True, mutable=["batch_stats", SPECTRAL]
-        )[1]
+    result, batch_size = {}, images.shape[1]
 
     def encode(variables, x):
         return networks.encoder.apply(variables, x, train=True, mutable=["batch_stats"])[1]
 
-    result = {"generator": _average_moments(generate, variables["generator"], keys)}
+    def generate(variables, z):
+        return networks.generator.apply(
+            variables, z, train=True, mutable=["batch_stats", SPECTRAL]
+        )[1]
+
+    def from_prior(variables, key):
+        return generate(variables, networks.sample_z(key, batch_size))
+
+    def from_encoder(variables, x):
+        return generate(variables, networks.encode(result, x).z_mean)
+
     if networks.encoder:
         result["encoder"] = _average_moments(encode, variables["encoder"], images)
+    if networks.discriminator:
+        keys = jax.random.split(key, generator_batches)
+        result["generator"] = _average_moments(from_prior, variables["generator"], keys)
+    else:
+        result["generator"] = _average_moments(from_encoder, variables["generator"], images)
     return result
 
 

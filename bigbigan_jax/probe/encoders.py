@@ -117,7 +117,7 @@ def untrained(model: Model, source: Source, seed: int = 0) -> Model:
         x = scale_images(images)
         evaluated = standing_statistics(networks, variables, x, key)
         moments = feature_moments(networks, evaluated, x)
-        return {**evaluated, "discriminator": variables["discriminator"]}, moments
+        return {**variables, **evaluated}, moments
 
     variables, moments = on_local_devices(initial(jax.random.key(seed), jnp.asarray(images)))
     about = {**model.about, "weights": f"untrained, seed {seed}", "step": 0, "metrics": {}}

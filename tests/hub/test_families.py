@@ -5,7 +5,9 @@ import pytest
 
 import bigbigan_jax
 from bigbigan_jax.checkpoints import Checkpoints
+from bigbigan_jax.data import open_source
 from bigbigan_jax.hub import InputError, export
+from bigbigan_jax.probe.encoders import untrained
 from bigbigan_jax.probe.sets import extracted_sets
 
 X = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
@@ -55,6 +57,8 @@ def test_an_autoencoder_has_no_discriminator(models):
     ):
         with pytest.raises(InputError, match="no discriminator|no features"):
             ask(models["ae_l1"])
+    fresh = untrained(models["ae_l1"], open_source("digits", "test"))
+    assert fresh.reconstruct(X).shape == (5, 8, 8, 1)
 
 
 def test_bigbigan_s_objective_on_perceptrons(models):

@@ -27,9 +27,15 @@ def case():
     def encode(variables, x, train, mutable):
         return batch_norm(train, jnp.float32, None).apply(variables, x, mutable=mutable)
 
+    def encoding(variables, x):
+        normalised = encode(variables["encoder"], x, train=False, mutable=())[0]
+        return SimpleNamespace(z_mean=1 + normalised.mean(axis=(1, 2)) @ jnp.ones((2, 4)))
+
     networks = SimpleNamespace(
         generator=Normalised(),
         encoder=SimpleNamespace(apply=encode),
+        discriminator="not asked",
+        encode=encoding,
         sample_z=lambda key, count: jax.random.normal(key, (count, 4)),
     )
     z, images = jnp.zeros((2, 4)), 2 * jax.random.normal(jax.random.key(1), (3, 16, 4, 4, 2)) + 1
@@ -42,7 +48,7 @@ def case():
     variables["generator"]["params"]["dense"]["kernel"] = kernel
     key = jax.random.key(2)
     new = jax.jit(lambda: standing_statistics(networks, variables, images, key))()
-    return SimpleNamespace(variables=variables, images=images, key=key, new=new)
+    return SimpleNamespace(networks=networks, variables=variables, images=images, key=key, new=new)
 
 
 def test_encoder_has_the_average_of_the_moments_of_every_batch(case):
@@ -70,6 +76,20 @@ def test_generator_has_those_of_fresh_latents_through_its_moving_layers(case):
         new["batch_stats"]["norm"]["var"], np.mean(variances, axis=0), rtol=1e-4
     )
     np.testing.assert_allclose(new["spectral"]["dense"]["u"], u, rtol=1e-4, atol=1e-5)
+
+
+def test_generator_of_an_autoencoder_has_those_of_encoded_images(case):
+    networks = SimpleNamespace(**{**vars(case.networks), "discriminator": None})
+    new = standing_statistics(networks, case.variables, case.images, case.key)
+    kernel = case.variables["generator"]["params"]["dense"]["kernel"]
+    u = case.variables["generator"]["spectral"]["dense"]["u"]
+    means = []
+    for images in case.images:
+        _, u, sigma = spectrally_normalized(kernel, u)
+        z = networks.encode(new, images).z_mean
+        means.append(np.asarray(z @ (kernel / sigma)).mean(axis=0))
+    found = new["generator"]["batch_stats"]["norm"]["mean"]
+    np.testing.assert_allclose(found, np.mean(means, axis=0), rtol=1e-4, atol=1e-5)
 
 
 def test_weights_stay(case):
