@@ -2,7 +2,8 @@
 
 BigGAN (arXiv 1809.11096, appendix C.1) evaluates G by "standing statistics": BatchNorm moments
 averaged over many forward passes with fresh z. Doing the same for E over training images is a
-decision of this project. G of an autoencoder has met no z but E's: it is evaluated by those of E(x).
+decision of this project; so is it for G of an autoencoder, which has met no z but E(x), to be
+evaluated by the moments of G(E(x)).
 """
 
 from collections.abc import Callable, Mapping

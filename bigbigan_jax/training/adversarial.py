@@ -159,9 +159,12 @@ class Adversarial:
             key,
             self.statistics_batches,
         )
-        if self.has_encoder:
-            statistics = self._steadier(state, "encoder", images, found["encoder"]["batch_stats"])
-            found["encoder"] = {**found["encoder"], "batch_stats": statistics}
+        # Of z there are as many batches as are wanted, of images those at hand.
+        by_images = ("encoder",) if self.networks.discriminator else ("encoder", "generator")
+        for network in filter(found.__contains__, by_images):
+            estimated = found[network]["batch_stats"]
+            steadier = self._steadier(state, network, images, estimated)
+            found[network] = {**found[network], "batch_stats": steadier}
         return found
 
     def evaluation_statistics(
