@@ -1,7 +1,8 @@
 """The objectives of BiGAN and of the baselines of its MNIST table (arXiv 1605.09782, section 4).
 
-A pair (x, E(x)) is real, a pair (G(z), z) generated. All losses are means over a batch; D's two
-halves are averaged, as in the authors' code, which matters to the weight decay beside them.
+A pair (x, E(x)) is real, a pair (G(z), z) generated. All losses are means over a batch; those of
+real and generated pairs are averaged, as in the authors' code, which matters to the weight decay
+beside them.
 """
 
 import jax
@@ -10,7 +11,7 @@ import optax
 
 from bigbigan_jax.training.objective import Scores
 
-JOINT_WEIGHT = 0.25  # of the latent regressor in G's loss where both are trained jointly
+JOINT_WEIGHT = 0.25  # of the latent regressor where it is trained jointly with G
 
 
 def discriminator_loss(real: Scores, generated: Scores) -> dict[str, jax.Array]:
@@ -21,6 +22,14 @@ def discriminator_loss(real: Scores, generated: Scores) -> dict[str, jax.Array]:
 def encoder_generator_loss(real: Scores, generated: Scores) -> dict[str, jax.Array]:
     """The same with the labels swapped, rather than its negative (section 3.4)."""
     return _cross_entropy(real, generated, real_label=0.0)
+
+
+def generator_loss(generated: Scores) -> dict[str, jax.Array]:
+    """G's in a plain GAN: the cross-entropy of generated images labelled real, by term.
+
+    Whole, as in the authors' code: no half of it is of real images, on which G has no influence.
+    """
+    return {term: _of_label(scores, 1.0) for term, scores in generated.items()}
 
 
 def latent_loss(z_logits: jax.Array, z: jax.Array) -> jax.Array:
@@ -48,13 +57,12 @@ def reconstruction_loss(x: jax.Array, x_hat: jax.Array, norm: str) -> jax.Array:
     return error.sum(axis=1).mean()
 
 
-def scaled_gradient(x: jax.Array, scale: float) -> jax.Array:
-    """x itself, with the gradient through it multiplied by `scale`."""
-    return scale * x + (1 - scale) * jax.lax.stop_gradient(x)
-
-
 def _cross_entropy(real: Scores, generated: Scores, real_label: float) -> dict[str, jax.Array]:
-    def of(scores: jax.Array, label: float) -> jax.Array:
-        return optax.sigmoid_binary_cross_entropy(scores, jnp.full_like(scores, label)).mean()
+    return {
+        term: (_of_label(real[term], real_label) + _of_label(generated[term], 1 - real_label)) / 2
+        for term in real
+    }
 
-    return {t: (of(real[t], real_label) + of(generated[t], 1 - real_label)) / 2 for t in real}
+
+def _of_label(scores: jax.Array, label: float) -> jax.Array:
+    return optax.sigmoid_binary_cross_entropy(scores, jnp.full_like(scores, label)).mean()

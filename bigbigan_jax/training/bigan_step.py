@@ -9,8 +9,8 @@
 The baselines differ in what E and G descend on and in what D scores:
 
     gan                       D and G alone, on x and x̂
-    latent_regressor          G as there; E on the cross-entropy of E(x̂) and z
-    joint_latent_regressor    G also on a quarter of that
+    latent_regressor          D and G as there; E on the cross-entropy of E(x̂) and z
+    joint_latent_regressor    E and G, together, on a quarter of that; G on its own loss besides
     autoencoder_l2, _l1       E and G on the distance of x and G(E(x)), without D
 
 An update whose losses or gradients are not finite changes nothing.
@@ -31,9 +31,9 @@ from bigbigan_jax.training.bigan_objective import (
     JOINT_WEIGHT,
     discriminator_loss,
     encoder_generator_loss,
+    generator_loss,
     latent_loss,
     reconstruction_loss,
-    scaled_gradient,
 )
 from bigbigan_jax.training.objective import Scores
 from bigbigan_jax.training.random_streams import stream
@@ -165,27 +165,26 @@ class _Players:
 def _bigan(players: _Players, x: jax.Array) -> tuple[jax.Array, jax.Array, Metrics]:
     z = players.sample_z(len(x))
     z_hat, _ = players.encode(x)
-    return _game(*players.scores(x, z_hat, players.generate(z), z))
+    real, generated = players.scores(x, z_hat, players.generate(z), z)
+    return _game(real, generated, encoder_generator_loss(real, generated))
 
 
 def _gan(players: _Players, x: jax.Array) -> tuple[jax.Array, jax.Array, Metrics]:
     z = players.sample_z(len(x))
-    return _game(*players.scores(x, z, players.generate(z), z))  # D looks at no z
+    real, generated = players.scores(x, z, players.generate(z), z)  # D looks at no z
+    return _game(real, generated, generator_loss(generated))
 
 
 def _latent_regressor(
-    players: _Players, x: jax.Array, weight: float = 0.0
+    players: _Players, x: jax.Array, joint: bool
 ) -> tuple[jax.Array, jax.Array, Metrics]:
     z = players.sample_z(len(x))
     x_hat = players.generate(z)
-    of_d, of_g, metrics = _game(*players.scores(x, z, x_hat, z))
-    _, encoding = players.encode(scaled_gradient(x_hat, weight))
+    real, generated = players.scores(x, z, x_hat, z)
+    of_d, of_g, metrics = _game(real, generated, generator_loss(generated))
+    _, encoding = players.encode(x_hat if joint else jax.lax.stop_gradient(x_hat))
     of_e = latent_loss(encoding.z_logits, z)
-    return of_d, of_g + of_e, metrics | {"loss/E": of_e}
-
-
-def _joint_latent_regressor(players: _Players, x: jax.Array):
-    return _latent_regressor(players, x, JOINT_WEIGHT)
+    return of_d, of_g + (JOINT_WEIGHT if joint else 1) * of_e, metrics | {"loss/E": of_e}
 
 
 def _autoencoder(
@@ -196,8 +195,10 @@ def _autoencoder(
     return jnp.zeros(()), loss, {"loss/EG": loss}
 
 
-def _game(real: Scores, generated: Scores) -> tuple[jax.Array, jax.Array, Metrics]:
-    of_d, of_eg = discriminator_loss(real, generated), encoder_generator_loss(real, generated)
+def _game(
+    real: Scores, generated: Scores, of_eg: dict[str, jax.Array]
+) -> tuple[jax.Array, jax.Array, Metrics]:
+    of_d = discriminator_loss(real, generated)
     metrics = discriminator_metrics(of_d, real, generated) | encoder_generator_metrics(of_eg)
     return sum(of_d.values()), sum(of_eg.values()), metrics
 
@@ -205,8 +206,8 @@ def _game(real: Scores, generated: Scores) -> tuple[jax.Array, jax.Array, Metric
 _OBJECTIVES = {
     "bigan": _bigan,
     "gan": _gan,
-    "latent_regressor": _latent_regressor,
-    "joint_latent_regressor": _joint_latent_regressor,
+    "latent_regressor": lambda players, x: _latent_regressor(players, x, joint=False),
+    "joint_latent_regressor": lambda players, x: _latent_regressor(players, x, joint=True),
     "autoencoder_l2": lambda players, x: _autoencoder(players, x, "l2"),
     "autoencoder_l1": lambda players, x: _autoencoder(players, x, "l1"),
 }

@@ -1,6 +1,5 @@
 """BiGAN's objectives against their formulas."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,9 +7,9 @@ import pytest
 from bigbigan_jax.training.bigan_objective import (
     discriminator_loss,
     encoder_generator_loss,
+    generator_loss,
     latent_loss,
     reconstruction_loss,
-    scaled_gradient,
 )
 
 REAL, GENERATED = jnp.array([2.0, -1.0]), jnp.array([0.5, -3.0])
@@ -26,6 +25,11 @@ def test_cross_entropy_and_the_same_with_swapped_labels():
     assert discriminator_loss(*scores)["xz"] == pytest.approx(expected, rel=1e-5)
     swapped = -(log_sigmoid(-REAL).mean() + log_sigmoid(GENERATED).mean()) / 2
     assert encoder_generator_loss(*scores)["xz"] == pytest.approx(swapped, rel=1e-5)
+
+
+def test_generator_of_a_plain_gan_has_a_whole_cross_entropy():
+    expected = -log_sigmoid(GENERATED).mean()
+    assert generator_loss({"x": GENERATED})["x"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_undecided_scores_cost_the_logarithm_of_two():
@@ -45,8 +49,3 @@ def test_reconstruction_loss_is_a_sum_over_pixels_in_0_1(norm, expected):
     x = jnp.zeros((2, 3, 1, 1))
     x_hat = jnp.array([1.0, -1.0, 0.5]).reshape(1, 3, 1, 1).repeat(2, axis=0)
     assert reconstruction_loss(x, x_hat, norm) == pytest.approx(expected)
-
-
-def test_scaled_gradient():
-    value, gradient = jax.value_and_grad(lambda x: scaled_gradient(x, 0.25) ** 2)(3.0)
-    assert (value, gradient) == (9.0, 0.25 * 6.0)
