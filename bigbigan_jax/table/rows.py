@@ -58,7 +58,8 @@ def result_of(name: str, run: Run) -> Result:
 
     Raises:
       TableError: the row cannot be trained.
-      Stopped: training was told to stop.
+      bigbigan_jax.preemption.Stopped: training was told to stop.
+      bigbigan_jax.data.DataError: too many images are damaged.
     """
     workdir = Path(run.workdir)
     known = read_result(workdir)

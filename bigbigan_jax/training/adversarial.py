@@ -160,8 +160,8 @@ class Adversarial:
             self.statistics_batches,
         )
         # Of z there are as many batches as are wanted, of images those at hand.
-        by_images = ("encoder",) if self.networks.discriminator else ("encoder", "generator")
-        for network in filter(found.__contains__, by_images):
+        by_images = [net for net in found if net == "encoder" or not self.networks.discriminator]
+        for network in by_images:
             estimated = found[network]["batch_stats"]
             steadier = self._steadier(state, network, images, estimated)
             found[network] = {**found[network], "batch_stats": steadier}

@@ -143,17 +143,17 @@ def test_an_average_is_kept_where_one_is_asked_for():
     close(new.ema, expected)
 
 
-def test_statistics_are_running_averages_where_few_images_are_at_hand():
-    family = family_of("bigan")
+@pytest.mark.parametrize(
+    "row, of_images", [("bigan", ("encoder", "discriminator")), ("ae_l1", ("encoder", "generator"))]
+)
+def test_statistics_are_running_averages_where_few_images_are_at_hand(row, of_images):
+    family = family_of(row)
     state, images = family.init(KEY), np.random.default_rng(1).integers(0, 256, (2, 16, 8, 8, 1))
     images = images.astype(np.uint8)
     statistics = jax.jit(family.evaluation_statistics)
 
     def of(state, images):
-        return {
-            n: statistics(state, images, KEY)[n]["batch_stats"]
-            for n in ("encoder", "discriminator")
-        }
+        return {n: statistics(state, images, KEY)[n]["batch_stats"] for n in of_images}
 
     running = {n: jax.tree.map(lambda s: s + 7, state.batch_stats[n]) for n in state.batch_stats}
     later = state.replace(step=jnp.int32(100), batch_stats=running)
