@@ -6,17 +6,18 @@ data they are. `done_I_of_N.json` says how many rows of part I are written, so t
 one machine or several, can fill one folder, and each can go on where it was stopped.
 """
 
-import fcntl
+import contextlib
 import json
 import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from bigbigan_jax.errors import UserError
+from bigbigan_jax.locks import held
 
 LABELS = "labels"
 _ABOUT = "about.json"
@@ -62,12 +63,13 @@ class Store:
         self.folder, self.part = folder, part
         about = json.loads(json.dumps({**about, "arrays": _described(shapes, dtypes)}))
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(folder / ".lock_{}_of_{}".format(*part))
-        try:
+        with contextlib.ExitStack() as ending:
+            try:
+                ending.enter_context(held(folder / ".lock_{}_of_{}".format(*part)))
+            except BlockingIOError as error:
+                raise StoreError(f"{folder}: another process is writing there") from error
             self._open(about, shapes, dtypes)
-        except BaseException:
-            self._lock.close()
-            raise
+            self._ending = ending.pop_all()
 
     def _open(
         self, about: dict[str, Any], shapes: Mapping[str, Any], dtypes: Mapping[str, Any]
@@ -114,7 +116,7 @@ class Store:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._lock.close()
+        self._ending.close()
 
     @property
     def _record(self) -> Path:
@@ -169,16 +171,6 @@ def _rows_done(record: Path) -> int:
         return json.loads(record.read_text())["rows"] if record.exists() else 0
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{record}: damaged; remove it to write its part again") from error
-
-
-def _locked(path: Path) -> IO[str]:
-    file = path.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise StoreError(f"{path.parent}: another process is writing there") from error
-    return file
 
 
 def _open_rows(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:

@@ -1,7 +1,6 @@
 """The folder that a prepared set goes to: its name, its lock, its disk, and what lies there."""
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from bigbigan_jax.locks import held
 from bigbigan_jax.prepare.errors import PrepareError
 
 _RESERVED = ("digits",)  # opened from scikit-learn, whatever data_dir holds
@@ -63,35 +63,21 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
       PrepareError: if another process is at it, or the folder cannot be made.
     """
-    path = folder / ".prepare.lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as error:
-        raise PrepareError(f"cannot write to {folder}: {error.strerror}") from error
-    try:
-        _lock(lock, path)
+    with contextlib.ExitStack() as ending:
         try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                path.unlink()
-                folder.rmdir()
-    finally:
-        os.close(lock)
+            folder.mkdir(parents=True, exist_ok=True)
+            ending.callback(_remove_if_empty, folder)
+            ending.enter_context(held(folder / ".prepare.lock"))
+        except BlockingIOError as error:
+            raise PrepareError(f"another process is preparing into {folder}") from error
+        except OSError as error:
+            raise PrepareError(f"cannot write to {folder}: {error.strerror}") from error
+        yield
 
 
-def _lock(lock: int, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had the lock may have removed the file between opening and locking it here.
-        mine = path.exists() and os.path.samestat(os.fstat(lock), path.stat())
-    except BlockingIOError:
-        mine = False
-    except OSError:  # a file system without locks
-        mine = True
-    if not mine:
-        raise PrepareError(f"another process is preparing into {path.parent}")
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def remove_leftovers(folder: Path, idle: float = 0.0) -> None:

@@ -35,13 +35,14 @@ def train(run: Run) -> Outcome:
     """Trains up to `config.steps`, from the newest checkpoint in the workdir if there is one.
 
     Raises:
-      CheckpointError: the checkpoints cannot be continued.
+      CheckpointError: the checkpoints cannot be continued, or another process is training in the
+        workdir.
       TrainingDiverged: too many steps in a row were not finite.
       bigbigan_jax.data.DataError: too many images are damaged.
     """
     config, programs, key = run.config, run.programs, run.key()
     at_once = config.training.steps_at_once
-    with run.checkpoints() as checkpoints, Preemption() as preemption:
+    with run.alone(), run.checkpoints() as checkpoints, Preemption() as preemption:
         state, start = _restore_or_init(run, checkpoints)
         judging = Judging(run, checkpoints, preemption)
         judging.pin_last_good()

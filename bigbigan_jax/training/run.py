@@ -1,9 +1,12 @@
 """What a run needs, put together and checked before anything expensive starts."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -16,6 +19,7 @@ from ml_collections import ConfigDict
 from bigbigan_jax.checkpoints import CheckpointError, Checkpoints, absolute
 from bigbigan_jax.config import ConfigError, validate
 from bigbigan_jax.data import Source, open_source
+from bigbigan_jax.locks import held
 from bigbigan_jax.mesh import data_mesh, replicated
 from bigbigan_jax.scores import is_metric_name
 from bigbigan_jax.training.bigan import BiGAN
@@ -62,6 +66,24 @@ class Run:
     def initial_state(self):
         """The state before the first step, on all devices."""
         return self.programs.init(self.key())
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other trainings out of the workdir, unless it is on gs://.
+
+        Raises:
+          CheckpointError: one is at work in it.
+        """
+        with contextlib.ExitStack() as ending:
+            if jax.process_index() == 0 and "://" not in str(self.workdir):
+                try:
+                    ending.enter_context(held(Path(self.workdir) / ".training.lock"))
+                except BlockingIOError as error:
+                    raise CheckpointError(
+                        f"--workdir={self.workdir}: another process is training in it; stop that "
+                        "one first, or use another folder"
+                    ) from error
+            yield
 
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this run; to be closed."""

@@ -9,6 +9,7 @@ from jax.sharding import AxisType
 from small_gan import get_config
 from small_runs import assert_same_run, assert_same_state, logged, saved_state, saved_steps
 
+from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.training import run as run_module
 from bigbigan_jax.training.loop import train
 from bigbigan_jax.training.reporter import Reporter, TrainingDiverged
@@ -154,6 +155,18 @@ def test_the_loop_itself_moves_nothing_between_host_and_device_unasked(workdir, 
     monkeypatch.setattr(run_module.Run, "key", lambda self: key)
     with jax.transfer_guard("disallow"):
         assert train(run).step == 24
+
+
+def test_two_do_not_train_in_one_workdir(tmp_path):
+    config = get_config()
+    config.steps = 1
+    run = prepare_run(config, tmp_path)
+    with run.alone(), pytest.raises(CheckpointError, match="another process is training in it"):
+        train(run)
+    assert not (tmp_path / "checkpoints").exists()
+    with run.alone():  # it is free again
+        pass
+    assert not (tmp_path / ".training.lock").exists()
 
 
 def test_unread_metrics_never_number_more_than_two(monkeypatch, workdir):
