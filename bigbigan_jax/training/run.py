@@ -128,8 +128,8 @@ def prepare_run(config: ConfigDict, workdir: str | os.PathLike[str]) -> Run:
     Raises:
       ConfigError: a field of the configuration is wrong.
       bigbigan_jax.data.DataError: there are no such images.
-      CheckpointError: the workdir belongs to a run of another model or data set, or is not
-        shared by all hosts.
+      CheckpointError: the workdir belongs to a run of another model or data set, is not shared by
+        all hosts, or another process is training in it.
     """
     validate(config)
     check_batch_size(config, jax.device_count())
@@ -208,8 +208,9 @@ def _claim_workdir(run: Run) -> None:
     if jax.process_index() == 0:
         run.workdir.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(run.metadata, indent=2) + "\n")
-        partial.replace(path)
+        with run.alone():
+            partial.write_text(json.dumps(run.metadata, indent=2) + "\n")
+            partial.replace(path)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("workdir claimed")
         if not np.all(multihost_utils.process_allgather(np.asarray(path.exists()))):

@@ -161,11 +161,15 @@ def test_two_do_not_train_in_one_workdir(tmp_path):
     config = get_config()
     config.steps = 1
     run = prepare_run(config, tmp_path)
-    with run.alone(), pytest.raises(CheckpointError, match="another process is training in it"):
-        train(run)
-    assert not (tmp_path / "checkpoints").exists()
+    begun = (tmp_path / "run.json").read_text()
+    config.steps = 2
+    with run.alone():
+        for start in (lambda: prepare_run(config, tmp_path), lambda: train(run)):
+            with pytest.raises(CheckpointError, match="another process is training in it"):
+                start()
+    assert (tmp_path / "run.json").read_text() == begun
     with run.alone():  # it is free again
-        pass
+        assert not (tmp_path / "checkpoints").exists()
     assert not (tmp_path / ".training.lock").exists()
 
 
