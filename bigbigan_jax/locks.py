@@ -26,7 +26,8 @@ def held(path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what was done in the block is done
+                path.unlink()
     finally:
         os.close(lock)
 
@@ -39,5 +40,7 @@ def _lock(lock: int, path: Path) -> None:
     except OSError:
         return
     # Whoever had the lock may have removed the file between opening and locking it here.
-    if not (path.exists() and os.path.samestat(os.fstat(lock), path.stat())):
-        raise BlockingIOError(f"{path}: just removed by another process")
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(lock), path.stat()):
+            return
+    raise BlockingIOError(f"{path}: just removed by another process")
