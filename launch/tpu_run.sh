@@ -87,26 +87,26 @@ start_run() {
 
 # Prints worker 0's log until the run ends, over as many connections as it takes; sets `ending`.
 follow_run() {
-  local shown=0 bytes failures=0 state
+  local shown=0 bytes out_of_reach=0 log_breaks=0 state
   while :; do
     bytes=$(stream_log "$shown")
     shown=$((shown + bytes))
     ending=$(ask_outcome) || ending=unknown
     [[ -z $dry_run ]] || ending='ended 0'
     case $ending in
-      running) failures=0 && say "the connection broke; the run goes on" ;;
+      running) out_of_reach=0 && say "the connection broke; the run goes on" ;;
       none) die "no run was started on $name" ;;
       unknown)
         if state=$(node_state); then
           [[ $state == READY ]] || { ending="gone $state" && return; }
-          ((++failures < 10)) || lost_sight "worker 0 of $name cannot be reached"
+          ((++out_of_reach < 10)) || lost_sight "worker 0 of $name cannot be reached"
         else
           lost_sight "the state of $name cannot be read"
         fi
         ;;
       *) # if the connection broke at the end of the log, once more for the rest of it
         [[ -e $scratch/log_broke ]] || break
-        ((++failures < 10)) || break
+        ((++log_breaks < 10)) || break
         ;;
     esac
     sleep "$poll"

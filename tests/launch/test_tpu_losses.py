@@ -191,6 +191,19 @@ def test_supervise_outlasts_an_outage_of_the_network(stage, failing, supervise):
         assert "; the run may be going on" in err
 
 
+def test_the_log_of_a_run_that_ended_in_a_long_outage_is_shown_whole(stage):
+    stage.cloud.write("plan", "wait 0")
+    process = stage.start_tpu(*START, "--supervise")
+    stage.wait_for_training(process)
+    stage.break_log(ssh=24)  # the last to fail is the log; the outcome is told
+    stage.lose_workers(signal.SIGTERM)
+    code, out, err = stage.finish(process)
+    assert code == 0, err
+    assert out == "".join(
+        f"round {n} on worker 0: {MAIN_FLAGS}\noops\n{end}" for n, end in enumerate(["saved\n", ""])
+    )
+
+
 def test_outages_that_ended_do_not_add_up(stage):
     stage.cloud.write("plan", "wait")
     process = stage.start_tpu(*START)
