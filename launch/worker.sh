@@ -70,18 +70,16 @@ start() {
 
 # Runs main.py and notes how it ended. Descriptor 9 is the lock, taken by start.
 keep() {
-  local main code signalled
-  # A shutdown signals every process: this one must outlive main.py to note its exit code.
-  trap 'signalled=1' TERM HUP
+  local code=0
+  # A shutdown signals every process: this one must outlive main.py to note its exit code. It
+  # ignores the signal, as bash may lose the code of what ends while a trap interrupts its waiting.
+  trap '' TERM
   cd "$checkout"
-  .venv/bin/python main.py "$@" 9>&- &
-  main=$!
-  printf '%s\n' "$main" >"$run/main.pid"
-  while :; do
-    signalled='' code=0
-    wait "$main" || code=$?
-    [[ -n $signalled ]] || break # else the trap ended the waiting, not main.py
-  done
+  (
+    trap - TERM
+    printf '%s\n' "$BASHPID" >"$run/main.pid"
+    exec .venv/bin/python main.py "$@" 9>&-
+  ) || code=$?
   printf '%s\n' "$code" >"$run/exit.part"
   mv "$run/exit.part" "$run/exit"
 }

@@ -263,7 +263,8 @@ def test_a_shutdown_that_signals_everything_is_noted_as_42(stage):
     process = stage.start_tpu(*START)
     stage.wait_for_training(process)
     stage.lose_workers(signal.SIGTERM)
-    assert stage.finish(process)[0] == 42
+    code, _, err = stage.finish(process)
+    assert code == 42, err
 
 
 def test_logs_prints_the_whole_log_and_passes_the_code_on(stage):
