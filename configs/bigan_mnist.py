@@ -30,6 +30,18 @@ BIGBIGAN = {
     "training.ema_decay": 0.999,
 }
 
+# The same where E and D see images moved, turned and stretched: no longer permutation-invariant.
+VIEWS = {
+    **BIGBIGAN,
+    "training.d_steps": 2,
+    "training.learning_rate.discriminator": 1e-3,
+    "training.views.shift": 2 / 28,
+    "training.views.rotation": 15.0,
+    "training.views.scale": 0.15,
+    "training.views.shear": 0.15,
+    "training.views.instance_noise": 0.8,
+}
+
 GAN = {"model.terms": ("x",)}
 LATENT_REGRESSOR = {**GAN, "model.encoder.zero_output": True}
 AUTOENCODER = {"model.terms": ()}
@@ -48,11 +60,12 @@ ROWS = {
     "ae_l2": _row("AE (l2)", 97.58, "autoencoder_l2", AUTOENCODER),
     "ae_l1": _row("AE (l1)", 97.63, "autoencoder_l1", AUTOENCODER),
     "bigbigan": Row("BigBiGAN's objective", "not in the paper", BIGBIGAN),
+    "bigbigan_views": Row("BigBiGAN's, of distorted views", "not in the paper", VIEWS),
 }
 
 
 def _base(row):
-    config = default_config("bigbigan" if row == "bigbigan" else "bigan", "mlp")
+    config = default_config("bigbigan" if "bigbigan" in row else "bigan", "mlp")
     config.steps = int(EPOCHS * PER_EPOCH)
     config.batch_size = 128
 

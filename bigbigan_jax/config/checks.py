@@ -40,7 +40,7 @@ _POSITIVE = (
     "model.encoder.head_width",
 )
 _NOT_NEGATIVE = ("data.workers", "checkpoint.keep_every", "probe.every", "fid.every", "seed")
-_NOT_NEGATIVE += ("training.weight_decay",)
+_NOT_NEGATIVE += ("training.weight_decay", "training.views.*")
 _FRACTIONS = ("training.adam_b1", "training.adam_b2", "training.ema_decay")
 # What happens every so many steps, and so at the end of a program of several.
 _PERIODS = ("steps", "checkpoint.every", "checkpoint.keep_every", "probe.every", "fid.every")

@@ -25,6 +25,13 @@ TRAINING = {
         "adam_b2": 0.999,
         "adam_eps": 1e-8,
         "ema_decay": 0.9999,  # of the weights of G and E used in evaluation
+        "views": {  # how E and D see images, each on its own; all 0 for as they are
+            "shift": 0.0,  # as a share of the side
+            "rotation": 0.0,  # degrees
+            "scale": 0.0,  # logarithm of the factor
+            "shear": 0.0,
+            "instance_noise": 0.0,  # standard deviation, to D alone
+        },
         "shard_weights": True,  # split weights, optimiser states and EMA over the devices
         "gradient_accumulation": 1,  # parts of a batch; BatchNorm then sees only a part
         "rematerialize": (),  # networks to recompute in the backward pass: less memory

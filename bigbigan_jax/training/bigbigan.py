@@ -8,6 +8,7 @@ from bigbigan_jax.models.architectures import build_networks
 from bigbigan_jax.training.adversarial import Adversarial
 from bigbigan_jax.training.optimizers import adam_without_momentum
 from bigbigan_jax.training.step import Step
+from bigbigan_jax.training.views import Views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,5 +29,6 @@ class BigBiGAN(Adversarial):
         }
         networks = build_networks(config["model"], training["rematerialize"])
         parts = training["gradient_accumulation"]
-        step = Step(networks, optimizers, training["ema_decay"], parts)
+        views = Views(**training["views"])
+        step = Step(networks, optimizers, training["ema_decay"], parts, views)
         return cls(step, training["d_steps"], training["shard_weights"])

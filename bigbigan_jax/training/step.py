@@ -41,6 +41,7 @@ from bigbigan_jax.training.updates import (
     keep_statistics,
     mean_over_parts,
 )
+from bigbigan_jax.training.views import Views
 
 
 class Pairs(NamedTuple):
@@ -62,12 +63,14 @@ class Step:
       ema_decay: of the averages of the weights of E and G.
       parts: into how many parts the batch of an update is split, whose gradients are averaged. More
         than one spares memory and is a deviation: BatchNorm sees the parts only.
+      views: how E and D see images. Any but as they are is a deviation.
     """
 
     networks: Networks
     optimizers: Mapping[str, optax.GradientTransformation]
     ema_decay: float
     parts: int = 1
+    views: Views = Views()
 
     def __call__(
         self, state: TrainState, batch: Mapping[str, jax.Array], key: jax.Array
@@ -151,12 +154,14 @@ class Step:
             train=True,
             mutable=["batch_stats", "spectral"],
         )
+        x_hat = self.views.of_discriminator(x_hat, stream(key, "view of x_hat"))
         real = self.networks.pool_for_discriminator(x).astype(x_hat.dtype)
+        real = self.views.of_discriminator(real, stream(key, "view of x"))
         if self.networks.encoder is None:  # and then no term looks at ẑ
             return Pairs(real, z, x_hat, z), {"generator": of_generator}
         encoding, of_encoder = self.networks.encoder.apply(
             {**state.variables("encoder"), "params": params["encoder"]},
-            x,
+            self.views.of_encoder(x, stream(key, "view of E")),
             train=True,
             mutable=["batch_stats"],
         )
