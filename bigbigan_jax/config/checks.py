@@ -110,7 +110,7 @@ def _check_ranges(flat: Mapping[str, Any]) -> None:
         if not flat[field] > 0:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must be positive")
     for field in _named(_NOT_NEGATIVE, flat):
-        if flat[field] < 0:
+        if not flat[field] >= 0:
             raise ConfigError(f"config.{field} is {flat[field]!r}; it must not be negative")
     for field in _named(_FRACTIONS, flat):
         if not 0 <= flat[field] < 1:
