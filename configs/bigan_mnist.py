@@ -65,7 +65,8 @@ ROWS = {
 
 
 def _base(row):
-    config = default_config("bigbigan" if "bigbigan" in row else "bigan", "mlp")
+    of_bigan = "training.objective" in ROWS[row].changes
+    config = default_config("bigan" if of_bigan else "bigbigan", "mlp")
     config.steps = int(EPOCHS * PER_EPOCH)
     config.batch_size = 128
 

@@ -117,7 +117,7 @@ def test_autoencoders_have_no_discriminator():
         assert "loss/D" not in metrics and metrics["loss/EG"] > 0
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if "bigbigan" not in row])
+@pytest.mark.parametrize("row", [r for r in ROWS if get_config(r).family == "bigan"])
 def test_a_step_that_is_not_finite_changes_nothing(row):
     family = family_of(row)
     state = family.init(KEY)
