@@ -107,6 +107,7 @@ WRONG = [
     ("training.learning_rate", 1e-4, "type dict"),
     ("training.adam_b2", 1.0, "[0, 1)"),
     ("training.ema_decay", 1.5, "[0, 1)"),
+    ("training.final_rate_share", 0.0, "positive"),
     ("training.views.shift", -0.1, "negative"),
     ("training.views.instance_noise", float("nan"), "negative"),
     ("data.augmentation", "cutout", "'resnet'"),

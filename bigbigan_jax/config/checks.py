@@ -23,6 +23,7 @@ _POSITIVE = (
     "training.learning_rate",
     "training.learning_rate.*",
     "training.final_learning_rate",
+    "training.final_rate_share",
     "training.statistics_batches",
     "training.steps_at_once",
     "training.max_skipped_in_a_row",

@@ -22,6 +22,7 @@ TRAINING = {
     "bigbigan": {
         "d_steps": 2,  # D updates a step, each on a fresh batch
         "learning_rate": {"discriminator": 2e-4, "generator": 5e-5, "encoder": 5e-4},
+        "final_rate_share": 1.0,  # of these at the end, reached linearly; 1 for constant rates
         "adam_b2": 0.999,
         "adam_eps": 1e-8,
         "ema_decay": 0.9999,  # of the weights of G and E used in evaluation

@@ -4,7 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import optax
+
 from bigbigan_jax.models.architectures import build_networks
+from bigbigan_jax.models.networks import NETWORKS
 from bigbigan_jax.training.adversarial import Adversarial
 from bigbigan_jax.training.optimizers import adam_without_momentum
 from bigbigan_jax.training.step import Step
@@ -23,8 +26,14 @@ class BigBiGAN(Adversarial):
           config: as in `bigbigan_jax.config.default_config`.
         """
         training = config["training"]
+        share, updates = training["final_rate_share"], dict.fromkeys(NETWORKS, config["steps"])
+        updates["discriminator"] *= training["d_steps"]
         optimizers = {
-            network: adam_without_momentum(rate, training["adam_b2"], training["adam_eps"])
+            network: adam_without_momentum(
+                rate if share == 1 else optax.linear_schedule(rate, share * rate, updates[network]),
+                training["adam_b2"],
+                training["adam_eps"],
+            )
             for network, rate in training["learning_rate"].items()
         }
         networks = build_networks(config["model"], training["rematerialize"])

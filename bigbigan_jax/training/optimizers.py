@@ -8,14 +8,14 @@ import optax
 
 
 def adam_without_momentum(
-    learning_rate: float, b2: float, eps: float
+    learning_rate: optax.ScalarOrSchedule, b2: float, eps: float
 ) -> optax.GradientTransformation:
     """BigBiGAN's: Adam with β1 = 0, constant rate, no weight decay (arXiv 1907.02544, appendix A).
 
     It spares the memory of the first moment, which is the gradient itself.
 
     Args:
-      learning_rate: constant.
+      learning_rate: constant; one that changes with the count of updates is a deviation.
       b2: decay of the second moment.
       eps: added to its root.
     """

@@ -9,10 +9,11 @@ from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.config.defaults import FAMILIES, default_config
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "bigbigan_jax")
-# Fields that decide what is trained and on which images in which order; the exceptions say
-# only where the images lie, how fast they are read, when to give up and what is evaluated.
+# Fields that decide what is trained, on which images in which order, and what an optimiser's state
+# holds; the exceptions say only where the images lie, how fast they are read, when to give up and
+# what is evaluated.
 _FIXED = ("family", "model", "data", "seed", "batch_size", "training.d_steps")
-_FIXED += ("training.objective",)
+_FIXED += ("training.objective", "training.final_rate_share")
 _FREE = (
     "data.on_device",
     "data.data_dir",

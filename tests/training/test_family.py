@@ -22,6 +22,24 @@ def test_attributes(tiny_config):
     assert (family.batches_per_step, family.z_dim, family.has_encoder) == (3, 8, True)
 
 
+def test_the_rates_fall_until_the_last_update_of_each_network(tiny_config):
+    tiny_config.steps = 4
+    constant = BigBiGAN.from_config(tiny_config.to_dict()).step.optimizers
+    tiny_config.training.final_rate_share = 0.25
+    falling = BigBiGAN.from_config(tiny_config.to_dict()).step.optimizers
+
+    def rates(optimizer, updates):
+        state, found = optimizer.init(jnp.zeros(())), []
+        for _ in range(updates + 1):
+            update, state = optimizer.update(jnp.ones(()), state)
+            found.append(-float(update))
+        return np.array(found)
+
+    for network, updates in {"generator": 4, "encoder": 4, "discriminator": 8}.items():
+        shares = rates(falling[network], updates) / rates(constant[network], updates)
+        np.testing.assert_allclose(shares, np.linspace(1, 0.25, updates + 1), rtol=1e-5)
+
+
 def test_state_before_the_first_step(tiny_state):
     networks = {"generator", "encoder", "discriminator"}
     assert set(tiny_state.params) == set(tiny_state.opt_state) == networks
