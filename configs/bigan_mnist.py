@@ -33,8 +33,10 @@ BIGBIGAN = {
 # The same where E and D see images moved, turned and stretched: no longer permutation-invariant.
 VIEWS = {
     **BIGBIGAN,
+    "steps": 6 * AT_ONCE,  # more gave no better features
     "training.d_steps": 2,
     "training.learning_rate.discriminator": 1e-3,
+    "training.final_rate_share": 0.25,
     "training.views.shift": 2 / 28,
     "training.views.rotation": 15.0,
     "training.views.scale": 0.15,
