@@ -33,7 +33,7 @@ BIGBIGAN = {
 # The same where E and D see images moved, turned and stretched: no longer permutation-invariant.
 VIEWS = {
     **BIGBIGAN,
-    "steps": 6 * AT_ONCE,  # more gave no better features
+    "steps": 6 * AT_ONCE,  # 16 epochs, of two batches a step
     "training.d_steps": 2,
     "training.learning_rate.discriminator": 1e-3,
     "training.final_rate_share": 0.25,
