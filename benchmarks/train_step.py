@@ -81,7 +81,7 @@ def measure(
     """
     programs, devices = Programs.of(family, mesh), mesh.devices.flat
     update, compile_seconds = compile_update(
-        programs, family, mesh, abstract_batch(family, config.batch_size, mesh)
+        programs, mesh, abstract_batch(family, config.batch_size, mesh)
     )
     key = jax.jit(lambda: jax.random.key(0), out_shardings=replicated(mesh))()
     state = programs.init(key)
@@ -144,7 +144,7 @@ def time_parts(
     }
     numbers = {}
     for name, update in updates.items():
-        results = state_sharding(family, mesh), replicated(mesh)
+        results = state_sharding(state), replicated(mesh)
         call = jax.jit(on_mesh(update, mesh, family.shard_weights), out_shardings=results)
         _, seconds = seconds_a_call(
             lambda last, call=call: call(last[0], images, key), (state,), warm_up, steps

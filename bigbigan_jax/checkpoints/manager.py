@@ -28,6 +28,10 @@ from bigbigan_jax.checkpoints.reader import (
     write_later_metrics,
 )
 
+# Of an array that is whole on every device, each writes a slice, unless that were smaller: a slice
+# is a program and a transfer of its own, and a state has a thousand arrays of a few kilobytes.
+_SMALLEST_SLICE = 64 * 1024  # bytes
+
 
 class Checkpoints:
     """The checkpoints of one run, in `workdir/checkpoints/<number of finished updates>`.
@@ -57,7 +61,9 @@ class Checkpoints:
         # Not cleanup_tmp_directories: whoever opened the folder only to read would delete what
         # a running training is just writing. Our first save cleans up instead.
         options = ocp.CheckpointManagerOptions(create=False, preservation_policy=keep)
-        self._manager = ocp.CheckpointManager(self._directory, options=options)
+        self._manager = ocp.CheckpointManager(
+            self._directory, options=options, item_handlers=_item_handlers()
+        )
         self._note_scores()
 
     def save(
@@ -103,7 +109,7 @@ class Checkpoints:
         record = {"metadata": metadata, "metrics": metrics, "leaves": leaf_table(items, sums)}
         self._note_score(step, metrics)
         self._note_scores()
-        arguments = {name: ocp.args.StandardSave(item) for name, item in items.items()}
+        arguments = {name: ocp.args.PyTreeSave(item) for name, item in items.items()}
         arguments["record"] = ocp.args.JsonSave(seal(record))
         with _reported(f"{folder}: not saved"):
             self._manager.save(step, args=ocp.args.Composite(**arguments), force=True)
@@ -284,6 +290,16 @@ def absolute(workdir: str | os.PathLike[str]) -> epath.Path:
     """A folder's absolute path, "~" resolved; "gs://…" and the like stay as they are."""
     text = os.fspath(workdir)
     return epath.Path(text if "://" in text else os.path.abspath(os.path.expanduser(text)))
+
+
+def _item_handlers() -> dict[str, ocp.CheckpointHandler]:
+    arrays = ocp.type_handlers.ArrayHandler(min_slice_bytes_for_replica_parallel=_SMALLEST_SLICE)
+    registry = ocp.type_handlers.create_type_handler_registry((jax.Array, arrays))
+    return {
+        "state": ocp.PyTreeCheckpointHandler(type_handler_registry=registry),
+        "statistics": ocp.PyTreeCheckpointHandler(type_handler_registry=registry),
+        "record": ocp.JsonCheckpointHandler(),
+    }
 
 
 def _read_state(folder: epath.Path, target: Any) -> tuple[Any, dict[str, Any]]:

@@ -14,7 +14,7 @@ from bigbigan_jax.plan.costs import cost_of
 from bigbigan_jax.plan.memory import Shortage, state_bytes
 from bigbigan_jax.plan.topologies import GIB, Slice
 from bigbigan_jax.progress import ticking
-from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state, lower_update
+from bigbigan_jax.training.programs import Programs, abstract_batch, lower_update
 from bigbigan_jax.training.run import build_family, check_batch_size
 
 
@@ -53,10 +53,10 @@ def plan(config: ConfigDict, tpu: Slice, mesh: Mesh, cache: Cache) -> Numbers:
     """
     with ticking(f"{tpu.name}: tracing"):
         family = build_family(config)
-        state = abstract_state(family, mesh)
+        programs = Programs.of(family, mesh)
         batch = abstract_batch(family, config.batch_size, mesh)
-        lowered = lower_update(Programs.of(family, mesh), family, mesh, batch)
-    given = state_bytes(state, batch)
+        lowered = lower_update(programs, mesh, batch)
+    given = state_bytes(programs.state, batch)
     compiled = compile_step(lowered, tpu, cache)
     numbers = {
         "topology": tpu.name,

@@ -10,7 +10,7 @@ from bigbigan_jax.checkpoints import CheckpointError, Checkpoints
 from bigbigan_jax.preemption import Preemption
 from bigbigan_jax.training.inputs import abstract_batch_of, batches_of
 from bigbigan_jax.training.judging import Judging
-from bigbigan_jax.training.programs import abstract_state, compile_update
+from bigbigan_jax.training.programs import compile_update
 from bigbigan_jax.training.reporter import Reporter
 from bigbigan_jax.training.resident import images_of
 from bigbigan_jax.training.run import Run
@@ -56,7 +56,7 @@ def train(run: Run) -> Outcome:
                     return Outcome(state, start, preempted=True)
         if start >= config.steps:
             return Outcome(state, start, preempted=False)
-        update, seconds = compile_update(programs, run.family, run.mesh, abstract_batch_of(run))
+        update, seconds = compile_update(programs, run.mesh, abstract_batch_of(run))
         with (
             contextlib.closing(batches_of(run, start)) as batches,
             Reporter(run, start) as reporter,
@@ -94,7 +94,7 @@ def train(run: Run) -> Outcome:
 
 
 def _restore_or_init(run: Run, checkpoints: Checkpoints) -> tuple[Any, int]:
-    restored = checkpoints.restore(abstract_state(run.family, run.mesh))
+    restored = checkpoints.restore(run.programs.state)
     if restored is None:
         return run.initial_state(), 0
     state, _ = restored

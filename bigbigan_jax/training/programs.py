@@ -23,6 +23,7 @@ class Programs:
     """The methods of a family (see there), jitted over a mesh.
 
     Attributes:
+      state: shapes, dtypes and shardings of the state (see `abstract_state`).
       init: the state before the first step, from a key.
       update: the training step, or several on images that stay on the devices (see
         `bigbigan_jax.training.resident`); consumes the state it is given.
@@ -36,6 +37,7 @@ class Programs:
       reconstruct: with arguments (variables, images).
     """
 
+    state: PyTree
     init: Callable[..., Any]
     update: Callable[..., Any]
     monitor: Callable[..., Any]
@@ -49,7 +51,8 @@ class Programs:
     @classmethod
     def of(cls, family: Family, mesh: Mesh) -> "Programs":
         """Jits the methods; but for state and features, results are whole on every device."""
-        everywhere, state = replicated(mesh), state_sharding(family, mesh)
+        everywhere, state = replicated(mesh), abstract_state(family, mesh)
+        results = state_sharding(state)
 
         def training(method: Callable[..., Any], out_shardings: Any, **options) -> Callable:
             method = on_mesh(method, mesh, family.shard_weights)
@@ -67,8 +70,9 @@ class Programs:
             return jax.jit(gathered_first, out_shardings=everywhere, **options)
 
         return cls(
-            init=training(family.init, state),
-            update=training(_of_any_batch(family), (state, everywhere), donate_argnums=0),
+            state=state,
+            init=training(family.init, results),
+            update=training(_of_any_batch(family), (results, everywhere), donate_argnums=0),
             monitor=evaluating(family.monitor),
             evaluation_variables=evaluating(family.evaluation_variables),
             evaluation_statistics=evaluating(family.evaluation_statistics),
@@ -101,13 +105,16 @@ def on_mesh(method: Callable[..., Any], mesh: Mesh, shard_weights: bool) -> Call
     return traced
 
 
-def state_sharding(family: Family, mesh: Mesh) -> PyTree:
-    """Where the leaves of the state lie: weights, optimiser states and averages may be sharded."""
-    return jax.tree.map(lambda leaf: leaf.sharding, abstract_state(family, mesh))
+def state_sharding(state: PyTree) -> PyTree:
+    """Where the leaves of a state lie, be they arrays or shapes."""
+    return jax.tree.map(lambda leaf: leaf.sharding, state)
 
 
 def abstract_state(family: Family, mesh: Mesh) -> PyTree:
-    """Shapes, dtypes and shardings of the family's state."""
+    """Shapes, dtypes and shardings of the family's state.
+
+    Weights, optimiser states and averages may be split over the devices; all else is on each.
+    """
     state = jax.eval_shape(family.init, jax.eval_shape(lambda: jax.random.key(0)))
 
     def placed(leaf: jax.ShapeDtypeStruct, spec: PartitionSpec) -> jax.ShapeDtypeStruct:
@@ -133,17 +140,21 @@ def abstract_batch(family: Family, batch_size: int, mesh: Mesh) -> dict[str, jax
     return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8, sharding=split_axis(mesh, 1))}
 
 
+def abstract_key(mesh: Mesh) -> jax.ShapeDtypeStruct:
+    """Shape, dtype and sharding of the key of a run."""
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=replicated(mesh))
+
+
 def lower_update(
-    programs: Programs, family: Family, mesh: Mesh, batch: dict[str, jax.ShapeDtypeStruct]
+    programs: Programs, mesh: Mesh, batch: dict[str, jax.ShapeDtypeStruct]
 ) -> jax.stages.Lowered:
     """The training step for such a batch, traced and lowered, ready to be compiled."""
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=replicated(mesh))
-    return programs.update.lower(abstract_state(family, mesh), batch, key)
+    return programs.update.lower(programs.state, batch, abstract_key(mesh))
 
 
 def compile_update(
-    programs: Programs, family: Family, mesh: Mesh, batch: dict[str, jax.ShapeDtypeStruct]
+    programs: Programs, mesh: Mesh, batch: dict[str, jax.ShapeDtypeStruct]
 ) -> tuple[Callable[..., Any], float]:
     """Compiles the training step ahead of its first call.
 
@@ -151,5 +162,5 @@ def compile_update(
       The compiled step, and how many seconds it took.
     """
     began = time.perf_counter()
-    compiled = lower_update(programs, family, mesh, batch).compile()
+    compiled = lower_update(programs, mesh, batch).compile()
     return compiled, time.perf_counter() - began

@@ -28,7 +28,7 @@ from bigbigan_jax.training.evaluations import Evaluation
 from bigbigan_jax.training.family import Family
 from bigbigan_jax.training.fid_watch import FidWatch
 from bigbigan_jax.training.probing import Probing
-from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
+from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_key
 from bigbigan_jax.training.run_metadata import check_resumable, run_metadata
 
 
@@ -177,8 +177,8 @@ def _check_best_metric(run: Run) -> None:
     best = run.config.checkpoint.best_metric
     if not best:
         return
-    # The jitted methods, not the family's: what is traced here need not be traced again.
-    state, key = abstract_state(run.family, run.mesh), jax.eval_shape(run.key)
+    # The jitted methods and the shardings of the run: what is traced here is not traced again.
+    state, key = run.programs.state, abstract_key(run.mesh)
     batch = abstract_batch(run.family, run.config.batch_size, run.mesh)
     _, metrics = run.programs.update.eval_shape(state, batch, key)
     found = [name for evaluation in run.evaluations for name in evaluation.metrics]

@@ -51,7 +51,6 @@ def workdir(half, tmp_path):
 def test_two_halves_equal_the_whole_with_an_encoder(tiny_config, tmp_path):
     tiny_config.data.update({"name": "digits", "augmentation": "none", "workers": 0})
     tiny_config.data.eval_split = "test"
-    tiny_config.training.d_steps = 1
     tiny_config.checkpoint.update({"every": 2, "best_metric": "reconstruction/x"})
     tiny_config.log.update({"every": 1, "monitor_every": 1, "sheets_every": 4})
     train_to(2, tmp_path / "halves", tiny_config)

@@ -2,11 +2,10 @@
 
 import re
 
-import jax
 import pytest
 
-from bigbigan_jax.mesh import data_mesh, replicated
-from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_state
+from bigbigan_jax.mesh import data_mesh
+from bigbigan_jax.training.programs import Programs, abstract_batch, abstract_key
 from bigbigan_jax.training.run import build_family
 
 
@@ -16,11 +15,9 @@ def test_devices_share_the_images_of_a_batch(tiny_config, name):
     mesh = data_mesh()
     tiny_config.batch_size = 64
     family = build_family(tiny_config)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    key = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=replicated(mesh))
-    program = getattr(Programs.of(family, mesh), name)
-    arguments = (abstract_state(family, mesh), abstract_batch(family, 64, mesh), key)
-    text = program.lower(*arguments).compile().as_text()
+    programs = Programs.of(family, mesh)
+    arguments = (programs.state, abstract_batch(family, 64, mesh), abstract_key(mesh))
+    text = getattr(programs, name).lower(*arguments).compile().as_text()
     batches = {int(b) for b in re.findall(r"= f32\[(\d+),\d+,\d+,\d+\]\S* convolution\(", text)}
     assert 64 // 8 in batches
     assert not {64, 128} & batches

@@ -9,7 +9,7 @@ import pytest
 from bigbigan_jax.mesh import data_mesh, replicated, shard_batches
 from bigbigan_jax.models import partitioning
 from bigbigan_jax.training.bigbigan import BigBiGAN
-from bigbigan_jax.training.programs import Programs, state_sharding
+from bigbigan_jax.training.programs import Programs, abstract_state, state_sharding
 from bigbigan_jax.training.random_streams import stream
 from bigbigan_jax.training.run import build_family
 
@@ -181,7 +181,8 @@ def test_eight_devices_do_as_one(
     monkeypatch.setattr(partitioning, "SMALLEST_SHARDED", smallest_sharded)
     mesh = data_mesh()
     everywhere, family = replicated(mesh), build_family(tiny_config)
-    programs, shardings = Programs.of(family, mesh), state_sharding(family, mesh)
+    programs = Programs.of(family, mesh)
+    shardings = state_sharding(programs.state)
     sharded = [not leaf.is_fully_replicated for leaf in jax.tree.leaves(shardings)]
     assert any(sharded) == (smallest_sharded == 1)
     # By way of NumPy: other tests need the memory of `tiny_state`, and this one gives its own away.
@@ -230,7 +231,7 @@ def test_updates_before_a_skipped_one_stay_and_move_only_their_own(tiny_update, 
 def test_weights_may_stay_whole_on_every_device(tiny_config, monkeypatch):
     monkeypatch.setattr(partitioning, "SMALLEST_SHARDED", 1)
     tiny_config.training.shard_weights = False
-    shardings = state_sharding(build_family(tiny_config), data_mesh())
+    shardings = state_sharding(abstract_state(build_family(tiny_config), data_mesh()))
     assert all(leaf.is_fully_replicated for leaf in jax.tree.leaves(shardings))
 
 
@@ -289,7 +290,7 @@ def test_any_subset_of_the_terms_steps(tiny_config, tiny_batch, terms):
 def test_without_an_average_both_updates_trace(tiny_config, tiny_batch):
     tiny_config.training.ema_decay = 0.0
     family = BigBiGAN.from_config(tiny_config.to_dict())
-    state = family.init(KEY)
+    state = jax.eval_shape(family.init, KEY)
     new, _ = jax.eval_shape(family.update, state, tiny_batch, KEY)
     assert new.ema == state.ema == {}
     assert jax.tree.structure(new.params) == jax.tree.structure(state.params)
