@@ -11,6 +11,7 @@ from small_runs import assert_same_run, assert_same_state, logged, saved_state, 
 
 from bigbigan_jax.checkpoints import CheckpointError
 from bigbigan_jax.training import run as run_module
+from bigbigan_jax.training.bigbigan import BigBiGAN
 from bigbigan_jax.training.loop import train
 from bigbigan_jax.training.reporter import Reporter, TrainingDiverged
 from bigbigan_jax.training.run import prepare_run
@@ -61,6 +62,21 @@ def test_two_halves_equal_the_whole_with_an_encoder(tiny_config, tmp_path):
     for name in ("samples_0000004.png", "reconstructions_0000004.png"):
         sheets = [(tmp_path / run / "sheets" / name).read_bytes() for run in ("halves", "whole")]
         assert sheets[0] == sheets[1]
+
+
+def test_the_update_is_traced_once(tmp_path, monkeypatch):
+    """Though the run asks which metrics it has before it compiles it."""
+    traced, update = [], BigBiGAN.update
+
+    def counted(self, *arguments):
+        traced.append(True)
+        return update(self, *arguments)
+
+    monkeypatch.setattr(BigBiGAN, "update", counted)
+    config = get_config()
+    config.checkpoint.best_metric = "loss/D"
+    train_to(2, tmp_path, config)
+    assert len(traced) == 1
 
 
 def data_files(checkpoint):
