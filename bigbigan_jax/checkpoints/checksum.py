@@ -68,6 +68,7 @@ def _checksums(leaves: list[jax.Array]) -> jax.Array:
     return jnp.stack([_checksum(leaf) for leaf in leaves])
 
 
+@jax.jit  # within the other: arrays of one shape are traced once
 def _checksum(x: jax.Array) -> jax.Array:
     words = _words(x).astype(jnp.uint32)
     scrambled = _scramble(words + _row_major_index(words.shape) * jnp.uint32(0x9E3779B9))
