@@ -21,14 +21,7 @@ import numpy as np
 
 from bigbigan_jax.mesh import data_mesh, replicated
 from bigbigan_jax.plan.compiling import compiled_cost
-from bigbigan_jax.training.programs import (
-    Programs,
-    abstract_batch,
-    abstract_key,
-    abstract_state,
-    on_mesh,
-    state_sharding,
-)
+from bigbigan_jax.training.programs import Programs, abstract_batch, lower_update
 from bigbigan_jax.training.run import build_family
 
 CONFIG = Path(__file__).parents[1] / "configs" / "bigan_mnist.py"
@@ -136,11 +129,8 @@ def _products(rows: int, width: int) -> Callable[[], jax.Array]:
 
 
 def _flop_of_a_step(family: Any, batch_size: int, mesh: Any) -> float:
-    state = abstract_state(family, mesh)
-    results = state_sharding(state), replicated(mesh)
-    update = jax.jit(on_mesh(family.update, mesh, family.shard_weights), out_shardings=results)
-    batch, key = abstract_batch(family, batch_size, mesh), abstract_key(mesh)
-    compiled = update.lower(state, batch, key).compile()
+    batch = abstract_batch(family, batch_size, mesh)
+    compiled = lower_update(Programs.of(family, mesh), mesh, batch).compile()
     return compiled_cost(compiled)["flops"] * mesh.size
 
 

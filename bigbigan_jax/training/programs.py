@@ -115,7 +115,7 @@ def abstract_state(family: Family, mesh: Mesh) -> PyTree:
 
     Weights, optimiser states and averages may be split over the devices; all else is on each.
     """
-    state = jax.eval_shape(family.init, jax.eval_shape(lambda: jax.random.key(0)))
+    state = jax.eval_shape(family.init, abstract_key(mesh))
 
     def placed(leaf: jax.ShapeDtypeStruct, spec: PartitionSpec) -> jax.ShapeDtypeStruct:
         sharding = NamedSharding(mesh, spec)

@@ -177,7 +177,8 @@ def _check_best_metric(run: Run) -> None:
     best = run.config.checkpoint.best_metric
     if not best:
         return
-    # The jitted methods and the shardings of the run: what is traced here is not traced again.
+    # The jitted methods and the shardings of the run: unless the images stay on the devices, what
+    # is traced here is not traced again.
     state, key = run.programs.state, abstract_key(run.mesh)
     batch = abstract_batch(run.family, run.config.batch_size, run.mesh)
     _, metrics = run.programs.update.eval_shape(state, batch, key)
