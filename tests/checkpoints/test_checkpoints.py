@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from absl import logging
 from damaged_checkpoints import (
@@ -113,6 +114,17 @@ def test_restores_onto_another_mesh(tmp_path, devices, spec):
         restored, _ = ckpts.restore(target)
     assert_same(restored, state)
     assert jax.tree.all(jax.tree.map(lambda x, t: x.sharding == t.sharding, restored, target))
+
+
+def test_devices_share_the_saving_of_large_arrays_alone(tmp_path):
+    state = {"small": jnp.arange(2**13), "large": jnp.arange(2**17)}  # slices of 4 and 64 KiB
+    state = jax.device_put(state, jax.tree.map(on_mesh(8, P()), state))
+    with open_all(tmp_path) as ckpts:
+        ckpts.save(1, state, {})
+        assert_same(ckpts.restore(abstract(state))[0], state)
+    saved = ocp.PyTreeCheckpointHandler().metadata(epath.Path(tmp_path) / "checkpoints/1/state")
+    chunks = {name: array.storage.chunk_shape for name, array in saved.tree.items()}
+    assert chunks == {"small": (2**13,), "large": (2**14,)}
 
 
 def test_keeps_the_last(tmp_path):
